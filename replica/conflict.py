@@ -1,0 +1,139 @@
+"""Who wins, what clashes, what merges. Pure and total: the same leaves give the same verdict on every replica."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from replica.canonical import Json, canonical
+from replica.document import Leaf, next_revision, same_item
+from replica.errors import Corrupt
+from replica.revision import Ancestor, join
+
+
+def rank(leaf: Leaf) -> tuple[bool, int, str]:
+    """The winner has the highest: live before deleted, then more saves, then the greater text. CouchDB's rule too."""
+    return (not leaf.deleted, *leaf.revision)
+
+
+def winner(leaves: Iterable[Leaf]) -> Leaf | None:
+    """The leaf that is shown as the document."""
+    return max(leaves, key=rank, default=None)
+
+
+def live(leaves: Iterable[Leaf]) -> list[Leaf]:
+    """The leaves that are not deleted, the winner first."""
+    return sorted((leaf for leaf in leaves if not leaf.deleted), key=rank, reverse=True)
+
+
+def unite(own: Iterable[Leaf], offered: Iterable[Leaf], limit: int) -> list[Leaf]:
+    """The set union of two sets of leaves of one document: its leaves when both are known.
+
+    Judged together, the highest first: a leaf goes only if one that stays covers it, because under a bound on the
+    ancestry covering is not transitive.
+    """
+    known = {leaf.revision: leaf for leaf in own}
+    for leaf in offered:
+        mine = known.get(leaf.revision)
+        known[leaf.revision] = _bounded(leaf, limit) if mine is None else reconcile(mine, leaf, limit)
+    kept: list[Leaf] = []
+    for leaf in sorted(known.values(), key=lambda leaf: leaf.revision, reverse=True):
+        if not any(stays.covers(Ancestor.of(leaf.revision)) for stays in kept):
+            kept.append(leaf)
+    return kept
+
+
+def _bounded(leaf: Leaf, limit: int) -> Leaf:
+    return leaf._replace(ancestry=leaf.ancestry.cut(limit))
+
+
+def reconcile(a: Leaf, b: Leaf, limit: int) -> Leaf:
+    """Two copies of one revision: the better bytes, and both ancestries joined. `a` itself if `b` adds nothing."""
+    better, other = (b, a) if is_better(b, a) else (a, b)
+    marks = other.marks if better.marks is None and better.hash == other.hash else better.marks
+    ancestry = join(a.revision.number, a.ancestry, b.ancestry, limit)
+    if better is a and marks == a.marks and ancestry == a.ancestry:
+        return a
+    return better._replace(ancestry=ancestry, marks=marks)
+
+
+def is_better(a: Leaf, b: Leaf) -> bool:
+    """Whether the bytes of `a` replace those of `b`: verified before unverified, then the smaller hash."""
+    if a.verified != b.verified:
+        return a.verified
+    return not a.verified and a.hash < b.hash
+
+
+class Version(NamedTuple):
+    """The live leaves of equal content, highest first: shown, saved and deleted as one."""
+
+    leaves: list[Leaf]
+
+    @property
+    def shown(self) -> Leaf:
+        """The leaf that stands for all."""
+        return self.leaves[0]
+
+
+def versions(leaves: Iterable[Leaf]) -> list[Version]:
+    """What there is to see of a document: the winner's version first, then those shown as conflict documents."""
+    groups: dict[bytes, list[Leaf]] = {}
+    for leaf in live(leaves):
+        groups.setdefault(leaf.hash, []).append(leaf)
+    return [Version(group) for group in groups.values()]
+
+
+def conflict_unid(leaf: Leaf) -> str:
+    """The UNID of the conflict document that shows a losing leaf: the same on every replica."""
+    return hashlib.sha256(f"conflict\0{leaf.unid}\0{leaf.revision}".encode()).hexdigest()[:32]
+
+
+def differences(a: Leaf, b: Leaf) -> dict[str, list[Json]]:
+    """The items that differ, with both values, `a`'s first; a missing item is null."""
+    x, y = a.items, b.items
+    return {name: [x.get(name), y.get(name)] for name in sorted(x.keys() | y.keys()) if not same_item(x, y, name)}
+
+
+def merge(a: Leaf, b: Leaf, limit: int) -> Leaf | None:
+    """The revision that joins two live leaves, `a` the winner; None if they clash.
+
+    They merge when they have a common ancestor and no item was changed on both sides to different values. An item was
+    changed on one side if its mark is not in the other's ancestry. The time is the later of the two: no clock is asked.
+    """
+    mine, theirs = a.read_marks(), b.read_marks()
+    if mine is None or theirs is None or not a.ancestry.all(a.revision.number) & b.ancestry.all(b.revision.number):
+        return None
+    x, y = a.items, b.items
+    from_a = {name for name, mark in mine.items() if not b.covers(mark)}
+    from_b = {name for name, mark in theirs.items() if not a.covers(mark)}
+    if any(not same_item(x, y, name) for name in from_a & from_b):
+        return None
+    for name in from_b - from_a:
+        mine[name] = theirs[name]
+        if name in y:
+            x[name] = y[name]
+        else:
+            x.pop(name, None)
+    time_ms = max(a.revision.time_ms, b.revision.time_ms)
+    return next_revision(a.unid, [a, b], canonical(x), time_ms, limit, marks=mine)
+
+
+def settle(leaves: list[Leaf], limit: int) -> tuple[list[Leaf], int]:
+    """Merge whatever merges; the leaves that remain, and how many merges were made."""
+    merged = 0
+    while True:
+        pairs = itertools.combinations(live(leaves), 2)
+        found = next((leaf for a, b in pairs if (leaf := merge(a, b, limit))), None)
+        if found is None:
+            return leaves, merged
+        leaves, merged = unite(leaves, [found], limit), merged + 1
+
+
+def check_leaf(leaf: Leaf) -> None:
+    """Refuse (`Corrupt`) a leaf whose bytes are not those of its hash, or whose id claims to be verified and is not."""
+    if hashlib.sha256(leaf.body).digest() != leaf.hash:
+        raise Corrupt(f"revision {leaf.revision} of {leaf.unid!r} is damaged: its bytes do not match their hash")
+    if leaf.verified and leaf.expected_revision() != leaf.revision:
+        raise Corrupt(f"revision {leaf.revision} of {leaf.unid!r} is not what its id says")

@@ -1,0 +1,276 @@
+"""Documents and leaves: values, no I/O.
+
+A `Leaf` is what is stored and replicated: a revision without descendant, its ancestry, its marks and its canonical
+bytes. A `Document` is what programs see of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from replica.canonical import Json, canonical, check, parse
+from replica.errors import BadDocument
+from replica.marks import Marks, read_marks, write_marks
+from replica.revision import Ancestor, Ancestry, Revision, descend, revision_id
+
+UNID_MAX = 4096  # bytes
+NOTHING = b"{}"  # the canonical bytes of a deletion stub
+
+
+class Leaf(NamedTuple):
+    """One revision as it is stored and replicated. `hash` is the SHA-256 of `body`, the canonical bytes of the items.
+
+    `verified`: the id was seen to match the content. False for all that came through a foreign system; never guessed.
+    """
+
+    unid: str
+    revision: Revision
+    deleted: bool
+    verified: bool
+    ancestry: Ancestry
+    marks: str | None
+    hash: bytes
+    body: bytes
+
+    def covers(self, other: Ancestor) -> bool:
+        """Whether `other` is this revision or an ancestor of it."""
+        number = self.revision.number
+        if other.number >= number:
+            return other.number == number and other.packed == self.revision.packed
+        return self.ancestry.holds(number, other)
+
+    @property
+    def items(self) -> dict[str, Json]:
+        """The items, as a new dict."""
+        return parse_stored(self.body)
+
+    def read_marks(self) -> Marks | None:
+        """The marks by item name; None if nothing is known."""
+        return None if self.marks is None else read_marks(self.marks, self.items, Ancestor.of(self.revision))
+
+    def expected_revision(self) -> Revision:
+        """The id that a revision of ours with this content has."""
+        number = self.revision.number
+        return revision_id(number, self.revision.time_ms, self.ancestry.all_parents(number), self.deleted, self.body)
+
+
+def next_revision(
+    unid: str, parents: list[Leaf], items: bytes, time_ms: int, limit: int, deleted: bool = False, marks: Marks | None = None
+) -> Leaf:
+    """The leaf that follows `parents` (in any order: the highest goes first) and holds the canonical bytes `items`.
+
+    Without `marks`, every item that differs from a parent's is marked as changed here. `limit` bounds the ancestry.
+    """
+    parents = sorted(parents, key=lambda parent: parent.revision, reverse=True)
+    number = parents[0].revision.number + 1 if parents else 1
+    packed = [Ancestor.of(p.revision) for p in parents]
+    revision = revision_id(number, time_ms, packed, deleted, items)
+    closing = [Ancestor.of(closing_stub(p, limit).revision) for p in parents[1:]]
+    ancestry = descend([(p.revision, p.ancestry) for p in parents], closing, limit)
+    text = _marks_text(parents, items, Ancestor.of(revision), marks)
+    return Leaf(unid, revision, deleted, True, ancestry, text, hashlib.sha256(items).digest(), items)
+
+
+def closing_stub(leaf: Leaf, limit: int) -> Leaf:
+    """The deletion stub that ends a branch merged into another. It asks no clock: the same stub on every replica."""
+    return next_revision(leaf.unid, [leaf], NOTHING, leaf.revision.time_ms, limit, deleted=True)
+
+
+def _marks_text(parents: list[Leaf], items: bytes, own: Ancestor, marks: Marks | None) -> str | None:
+    if any(p.marks is None for p in parents):
+        return None
+    if not parents:
+        return ""
+    after = parse_stored(items)
+    if marks is None:
+        marks = dict(parents[0].read_marks() or {})
+        bodies = [p.items for p in parents]
+        changed = [name for name in after.keys() | set().union(*bodies) if _changed(name, bodies, after)]
+        marks.update(dict.fromkeys(changed, own))
+    return write_marks(marks, after, own)
+
+
+def _changed(name: str, before: list[dict[str, Json]], after: dict[str, Json]) -> bool:
+    return any(not same_item(items, after, name) for items in before)
+
+
+def same_item(a: dict[str, Json], b: dict[str, Json], name: str) -> bool:
+    """Whether two sets of items hold the same under `name`; missing and null are different."""
+    if name in a and name in b:
+        x, y = a[name], b[name]
+        return x is y or canonical(x) == canonical(y)
+    return (name in a) == (name in b)
+
+
+def parse_stored(body: bytes) -> dict[str, Json]:
+    """The items in canonical bytes that are known to be good."""
+    items: dict[str, Json] = parse(body)
+    return items
+
+
+def check_unid(unid: object) -> str:
+    """`unid` itself, or `BadDocument`: empty, longer than 4,096 bytes, holding NUL, or led by `_` (`_design/…` excepted)."""
+    if not isinstance(unid, str):
+        raise BadDocument(f"a UNID is a text, not {type(unid).__name__}")
+    problem = _unid_problem(unid)
+    if problem:
+        raise BadDocument(f"the UNID {unid[:80]!r} {problem}")
+    return unid
+
+
+def _unid_problem(unid: str) -> str | None:
+    if not unid:
+        return "is empty"
+    if "\0" in unid:
+        return "holds a NUL character"
+    if unid.startswith("_") and not (unid.startswith("_design/") and len(unid) > len("_design/")):
+        return "begins with `_`"
+    try:
+        size = len(unid.encode())
+    except UnicodeEncodeError:
+        return "holds a lone surrogate"
+    return f"is longer than {UNID_MAX} bytes" if size > UNID_MAX else None
+
+
+def check_items(items: object) -> bytes:
+    """The canonical bytes of `items`, or `BadDocument`."""
+    if not isinstance(items, dict):
+        raise BadDocument(f"a document is an object, not {type(items).__name__}")
+    check(items)
+    return canonical_items(items)
+
+
+def canonical_items(items: dict[str, Json]) -> bytes:
+    """The canonical bytes of parsed `items`, or `BadDocument` if a name begins with `_`."""
+    for name in items:
+        if name[:1] == "_":
+            raise BadDocument(
+                f"the item name {name!r} begins with `_`",
+                hint="Use unid= for the UNID; Document.from_json is the door for `_id` and `_rev`.",
+            )
+    return canonical(items)
+
+
+class Document:
+    """A document as programs see it: a UNID, a revision, and `items`, a plain dict that is yours to change.
+
+    ``doc["Total"] = 8`` changes this object only; `Replica.put` saves it as the next revision. Iterating gives the item
+    names. `revision` is None before the first save. A document with `conflict` set is a losing version of another.
+    """
+
+    __slots__ = ("_body", "_items", "conflict", "deleted", "revision", "sequence_time", "unid")
+
+    def __init__(
+        self,
+        items: dict[str, Json] | None = None,
+        *,
+        unid: str | None = None,
+        revision: str | None = None,
+        deleted: bool = False,
+        conflict: bool = False,
+        sequence_time: datetime | None = None,
+    ) -> None:
+        self._items = {} if items is None else items
+        self._body: Callable[[], dict[str, Json]] | None = None
+        self.unid = unid
+        self.revision = revision
+        self.deleted = deleted
+        self.conflict = conflict
+        self.sequence_time = sequence_time
+
+    @classmethod
+    def of(cls, leaf: Leaf, *, unid: str | None = None, extra: dict[str, Json] | None = None) -> Document:
+        """What a leaf shows: under its own UNID, or as a conflict document with another one and `extra` items."""
+        time = leaf.revision.time if leaf.verified else None
+        document = cls(
+            unid=unid or leaf.unid,
+            revision=str(leaf.revision),
+            deleted=leaf.deleted,
+            conflict=unid is not None,
+            sequence_time=time,
+        )
+        document._body = lambda: leaf.items | (extra or {})
+        return document
+
+    @property
+    def items(self) -> dict[str, Json]:
+        """The items by name."""
+        if self._body is not None:
+            self._items, self._body = self._body(), None
+        return self._items
+
+    @items.setter
+    def items(self, items: dict[str, Json]) -> None:
+        self._items, self._body = items, None
+
+    @property
+    def sequence(self) -> int:
+        """How often the document was saved: the number in front of its revision; 0 before the first save."""
+        return Revision.parse(self.revision).number if self.revision else 0
+
+    def __getitem__(self, name: str) -> Any:
+        return self.items[name]
+
+    def __setitem__(self, name: str, value: Json) -> None:
+        self.items[name] = value
+
+    def __delitem__(self, name: str) -> None:
+        del self.items[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.items
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.items)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __bool__(self) -> bool:
+        return True
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The value of an item, or `default`."""
+        return self.items.get(name, default)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Document):
+            return NotImplemented
+        return self.unid == other.unid and self.revision == other.revision and self.to_json() == other.to_json()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        shown = "".join(f", {word}=True" for word in ("deleted", "conflict") if getattr(self, word))
+        return f"Document({self.items!r}, unid={self.unid!r}, revision={self.revision!r}{shown})"
+
+    def to_json(self) -> str:
+        """One JSON object on one line: `_id`, `_rev`, `_deleted` if it is, then the items by name."""
+        head: dict[str, Json] = {}
+        if self.unid is not None:
+            head["_id"] = self.unid
+        if self.revision is not None:
+            head["_rev"] = self.revision
+        if self.deleted:
+            head["_deleted"] = True
+        items = check_items(self.items).decode()[1:]
+        return canonical(head).decode()[:-1] + ("," if head and items != "}" else "") + items
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Document:
+        """The document in a JSON object with `_id`, `_rev` and `_deleted`, all optional; `BadDocument` if it is none."""
+        value = parse(text)
+        if not isinstance(value, dict):
+            raise BadDocument("a document is a JSON object")
+        unid, revision, deleted = value.pop("_id", None), value.pop("_rev", None), value.pop("_deleted", False)
+        if unid is not None:
+            check_unid(unid)
+        if revision is not None:
+            revision = str(Revision.parse(revision))
+        if not isinstance(deleted, bool):
+            raise BadDocument("`_deleted` is true or false")
+        canonical_items(value)
+        return cls(value, unid=unid, revision=revision, deleted=deleted)

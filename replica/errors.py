@@ -1,0 +1,293 @@
+"""Every error that reaches a program or a person, branched by what can be done next.
+
+::
+
+    ReplicaError             code (stable, scripts and peers read it) · hint (the next step) · may_retry
+    ├── Refused              understood, and the answer is no
+    │   ├── NotFound             no such document, revision, item of a list, or file
+    │   ├── StaleRevision        someone saved in between
+    │   ├── Exists               that name is taken
+    │   ├── NotAllowed           this may not be done here
+    │   │   ├── ReadOnly             the file or its folder cannot be written
+    │   │   └── Paused               replication of this replica is switched off
+    │   ├── BadDocument          not a document: JSON, UNID, revision or item names
+    │   ├── BadSelector          not a selector
+    │   ├── TooLarge             beyond a stated limit
+    │   └── NotSupported         not offered, here or yet
+    ├── Unsafe               could be done, would probably hurt; the person decides
+    │   ├── NotAReplica          different databases
+    │   ├── WithItself           both ends are the same file
+    │   ├── SuddenlyEmpty        the peer lost everything since last time
+    │   ├── HardLinked           the file has a second name
+    │   └── Replaced             the file under this name is no longer the one that was opened
+    ├── Stale                deletion stubs were forgotten in between: re-base needed
+    ├── StoreError           the file itself
+    │   ├── NotADatabase         not a file of ours
+    │   ├── TooNew · TooOld      another version's schema
+    │   ├── Corrupt              damaged
+    │   ├── DiskError            the disk is full, or reading or writing failed
+    │   └── Busy                 in use; may_retry
+    │       └── Locked               held by another process for longer than the time-out; may_retry
+    ├── TransportError       the way to the peer; may_retry
+    │   ├── Unreachable · TimedOut
+    │   └── NotAuthenticated     who are you? (not retried)
+    ├── LimitReached         a limit that was asked for
+    └── Mistake              wrong arguments or settings
+        └── BadSettings
+
+A conflict is not an error: it is stored, shown and counted.
+Errors in Python code that calls this library wrongly (a number where a path belongs) are ``TypeError``, as everywhere.
+"""
+
+from __future__ import annotations
+
+
+class ReplicaError(Exception):
+    """Root of the family: something this library refuses, or could not do."""
+
+    code = "error"
+    hint = "Run the command again with --debug and report what it prints."
+    may_retry = False
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        if hint is not None:
+            self.hint = hint
+
+
+class Refused(ReplicaError):
+    """Understood, and the answer is no."""
+
+    code = "refused"
+    hint = "Change the request; repeating it will not help."
+
+
+class NotFound(Refused):
+    """No such document, revision or file; `deleted` tells whether a deletion stub is there instead."""
+
+    code = "not_found"
+    hint = "Check the name; `replicate list DB` shows what is there."
+
+    def __init__(self, message: str, *, hint: str | None = None, deleted: bool = False) -> None:
+        super().__init__(message, hint=hint)
+        self.deleted = deleted
+
+
+class StaleRevision(Refused):
+    """The document was saved by someone else since it was read, or exists although it was to be created."""
+
+    code = "stale_revision"
+    hint = "Read the document again, apply the change to it and save that."
+
+
+class Exists(Refused):
+    """That name is taken; nothing was overwritten."""
+
+    code = "exists"
+    hint = "Choose another name, or remove the file yourself if it is not needed."
+
+
+class NotAllowed(Refused):
+    """This may not be done here."""
+
+    code = "not_allowed"
+    hint = "Ask whoever administers the database."
+
+
+class ReadOnly(NotAllowed):
+    """The file or its folder cannot be written by this user; reading works."""
+
+    code = "read_only"
+    hint = "Make the file and its folder writable for this user: SQLite keeps its journal beside the file."
+
+
+class Paused(NotAllowed):
+    """Replication of this replica is switched off by its setting `paused`."""
+
+    code = "paused"
+    hint = "Switch it on again with `replicate settings DB paused=false`."
+
+
+class BadDocument(Refused):
+    """Not a document: the JSON, the UNID, the revision or an item name is not one."""
+
+    code = "bad_document"
+    hint = "A document is one JSON object; UNIDs and item names do not begin with `_`."
+
+
+class BadSelector(Refused):
+    """Not a selector: unknown operator, or an operand of the wrong type."""
+
+    code = "bad_selector"
+    hint = "Selectors are CouchDB's (Mango): {\"Total\": {\"$gt\": 5}}; the docs list the operators."
+
+
+class TooLarge(Refused):
+    """Beyond a stated limit, such as `document-size-max`."""
+
+    code = "too_large"
+    hint = "Make it smaller, or raise the limit with `replicate settings DB document-size-max=BYTES`."
+
+
+class NotSupported(Refused):
+    """Not offered: here, or not yet."""
+
+    code = "not_supported"
+    hint = "docs/status.md lists what works."
+
+
+class Unsafe(ReplicaError):
+    """Could be done, would probably hurt; the person decides."""
+
+    code = "unsafe"
+    hint = "Look at both sides first; `--force` goes on where that makes sense."
+
+
+class NotAReplica(Unsafe):
+    """The two files are replicas of different databases."""
+
+    code = "not_a_replica"
+    hint = "Make a replica with `replicate copy SOURCE DB`; use `export` and `import` to move documents between databases."
+
+
+class WithItself(Unsafe):
+    """Both ends of the replication are the same file."""
+
+    code = "with_itself"
+    hint = "Name two different replicas; `replicate copy SOURCE DB` makes one."
+
+
+class SuddenlyEmpty(Unsafe):
+    """The peer holds nothing at all, although documents were exchanged with it before."""
+
+    code = "suddenly_empty"
+    hint = "Find out what emptied it. If it is to be filled again, repeat with `--force`."
+
+
+class HardLinked(Unsafe):
+    """The file has a second name (a hard link); writing through both would destroy it."""
+
+    code = "hard_linked"
+    hint = "Remove the other name, or make a replica with `replicate copy` instead of a link."
+
+
+class Replaced(Unsafe):
+    """The file under this name is no longer the one that was opened; nothing was written."""
+
+    code = "replaced"
+    hint = "Close the replica and open it again."
+
+
+class Stale(ReplicaError):
+    """One side has forgotten deletions that the other never heard of: it must be re-based."""
+
+    code = "stale"
+    hint = "Make a new replica with `replicate copy` and save the unsent edits in it."
+
+
+class StoreError(ReplicaError):
+    """Something about the file itself."""
+
+    code = "store_error"
+    hint = "Check the file with `replicate verify DB`."
+
+
+class NotADatabase(StoreError):
+    """Not a file of ours; it was not touched."""
+
+    code = "not_a_database"
+    hint = "Check the path; `replicate create DB` makes a new database."
+
+
+class TooNew(StoreError):
+    """The file was written by a newer version; it was not touched."""
+
+    code = "too_new"
+    hint = "Install a newer version of notes-replica."
+
+
+class TooOld(StoreError):
+    """The file was written by an older version; it was not touched."""
+
+    code = "too_old"
+    hint = "Bring it up to date with `replicate upgrade DB`."
+
+
+class Corrupt(StoreError):
+    """The file, or a document in it, is damaged."""
+
+    code = "corrupt"
+    hint = "Keep the file; make a new replica from a peer with `replicate copy`, or take a backup."
+
+
+class DiskError(StoreError):
+    """The disk is full, or reading or writing failed; what was acknowledged before is safe."""
+
+    code = "disk_error"
+    hint = "Free some space or check the disk, then repeat: nothing needs to be undone."
+    may_retry = True
+
+
+class Busy(StoreError):
+    """In use at the moment."""
+
+    code = "busy"
+    hint = "Try again in a moment."
+    may_retry = True
+
+
+class Locked(Busy):
+    """Another process held the file for longer than the busy time-out."""
+
+    code = "locked"
+    hint = "Try again when the other program has finished."
+
+
+class TransportError(ReplicaError):
+    """The way to the peer failed."""
+
+    code = "transport_error"
+    hint = "Try again later; replication goes on where it stopped."
+    may_retry = True
+
+
+class Unreachable(TransportError):
+    """No connection to the peer."""
+
+    code = "unreachable"
+
+
+class TimedOut(TransportError):
+    """The peer did not answer in time."""
+
+    code = "timed_out"
+
+
+class NotAuthenticated(TransportError):
+    """The peer wants to know who is asking."""
+
+    code = "not_authenticated"
+    hint = "Check the user name and the password or token."
+    may_retry = False
+
+
+class LimitReached(ReplicaError):
+    """A limit that was asked for, such as `--max-duration`; what was done until then is kept."""
+
+    code = "limit_reached"
+    hint = "Run it again: it goes on where it stopped."
+    may_retry = True
+
+
+class Mistake(ReplicaError):
+    """Wrong arguments."""
+
+    code = "bad_arguments"
+    hint = "See --help."
+
+
+class BadSettings(Mistake):
+    """An unknown setting, or a value that it cannot take."""
+
+    code = "bad_settings"
+    hint = "`replicate settings DB` lists the settings and their values."

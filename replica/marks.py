@@ -1,0 +1,59 @@
+"""Item marks: for every item the revision that last changed it, removed items too.
+
+They make merging possible without old bodies: an item was changed on one side if its mark is not in the other's
+ancestry. At rest and on the wire they are a short text, since nearly all items share one mark:
+
+* ``None``: nothing is known (the revision came through a foreign system); never merged automatically;
+* empty: every item was last changed by this very revision;
+* else canonical JSON, revision to list of item names; one revision may have ``true`` instead of a list: all items not
+  named elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from replica.canonical import canonical, parse
+from replica.errors import BadDocument
+from replica.revision import Ancestor
+
+Marks = dict[str, Ancestor]
+
+
+def read_marks(text: str, names: Iterable[str], own: Ancestor) -> Marks:
+    """The marks of a revision `own` whose items are `names`, from their text."""
+    if not text:
+        return dict.fromkeys(names, own)
+    rest, marks = own, {}
+    for revision, named in parse(text).items():
+        number, _, packed = revision.partition("-")
+        mark = Ancestor(int(number), bytes.fromhex(packed))
+        if named is True:
+            rest = mark
+        else:
+            marks.update(dict.fromkeys(named, mark))
+    return dict.fromkeys(names, rest) | marks
+
+
+def write_marks(marks: Marks, names: Iterable[str], own: Ancestor) -> str:
+    """The text of `marks`: the largest group of present items (`names`) goes unnamed. `read_marks` gives them back."""
+    present = set(names)
+    groups: dict[Ancestor, list[str]] = {}
+    for name, mark in marks.items():
+        groups.setdefault(mark, []).append(name)
+    if not marks or groups.keys() == {own} and present == marks.keys():
+        return ""
+    most = max(groups, key=lambda mark: (len(present.intersection(groups[mark])), mark))
+    removed = [name for name in groups[most] if name not in present]
+    text = {str(mark): sorted(named) for mark, named in groups.items() if mark != most or removed}
+    if not removed:
+        text |= {str(most): True}  # type: ignore[dict-item]
+    return canonical(text).decode()
+
+
+def check_marks(text: str) -> None:
+    """Refuse (`BadDocument`) what `read_marks` could not read."""
+    try:
+        read_marks(text, (), Ancestor(1, b""))
+    except (AttributeError, TypeError, ValueError) as error:
+        raise BadDocument("the item marks cannot be read") from error
