@@ -9,7 +9,7 @@ import pytest
 
 
 def need(program: str) -> str:
-    """The path of a program, for a test that cannot run without it; works in a test, a fixture and at the top of a file.
+    """The path of a program a test cannot run without; may be called in a test, a fixture or at the top of a file.
 
     Where it is absent the test is skipped and the summary names the program. With REPLICA_REQUIRE_ALL=1 (as `.ci/run`
     sets it) the test fails instead, so that a machine which claims to check everything cannot skip anything.
