@@ -1,0 +1,165 @@
+"""One measurement of this library in a fresh process; prints one line of JSON.
+
+    python ours.py prepare CORPUS A EMPTY B    the databases that the others start from (not a measurement)
+    python ours.py import CORPUS A             a file of one JSON document a line
+    python ours.py snapshot A B                first copy: B is made as a snapshot
+    python ours.py attached A EMPTY            first copy: into an empty replica, by SQL from file to file
+    python ours.py general A EMPTY             first copy: into an empty replica, batch by batch through the Peer verbs
+    python ours.py replicate A B               A to B: some changed, nothing changed
+    python ours.py sync A B                    B to A, then A to B
+    python ours.py edit A COUNT TAG            change COUNT documents, evenly spread (a preparation, not a measurement)
+    python ours.py put A COUNT                 save COUNT new documents, one by one, each durable before the next
+    python ours.py get A COUNT                 read COUNT documents, one by one
+    python ours.py open A                      open a database, the first time in this process and again
+
+Opening is not timed except in `open`. Every save waits for the disk (`synchronous=FULL`).
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import replica
+
+Outcome = dict[str, Any]
+OPENINGS = 20
+
+
+def peak_bytes() -> int:
+    """The most memory this process has held so far."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def timed(work: Callable[[], int]) -> Outcome:
+    """Run `work`, which tells how many documents it wrote or read."""
+    start = time.perf_counter()
+    documents = work()
+    seconds = time.perf_counter() - start
+    return {"seconds": seconds, "documents": documents, "peak_bytes": peak_bytes()}
+
+
+def one_by_one(steps: Iterable[Callable[[], object]]) -> Outcome:
+    latencies = []
+
+    def work() -> int:
+        for step in steps:
+            start = time.perf_counter()
+            step()
+            latencies.append(time.perf_counter() - start)
+        return len(latencies)
+
+    return {**timed(work), "latencies": latencies}
+
+
+def put_corpus(hub: replica.Replica, corpus: str) -> int:
+    with Path(corpus).open("rb") as lines:
+        report = hub.put_many(replica.Document.from_json(line) for line in lines)
+    if not report.ok:
+        raise SystemExit(f"import failed: {report}")
+    return report.added
+
+
+def written(report: replica.Report) -> int:
+    """Documents that arrived, in both directions together."""
+    if not report.ok:
+        raise SystemExit(f"replication failed: {report.to_dict()}")
+    directions = [report.to_dict()[name] for name in ("pull", "push")]
+    return sum(each[count] for each in directions if each for count in ("added", "updated", "deleted"))
+
+
+def prepare(corpus: str, a: str, empty: str, b: str) -> Outcome:
+    with replica.create(a, title="Benchmark") as hub:
+        hub.copy(empty).close()
+        documents = put_corpus(hub, corpus)
+        with hub.copy(b) as other:
+            replica.replicate(hub, other)
+    return {"documents": documents}
+
+
+def import_corpus(corpus: str, a: str) -> Outcome:
+    with replica.create(a) as hub:
+        return timed(lambda: put_corpus(hub, corpus))
+
+
+def snapshot(a: str, b: str) -> Outcome:
+    copies: list[replica.Replica] = []
+
+    def work() -> int:
+        copies.append(hub.copy(b))
+        return 0
+
+    with replica.open(a) as hub:
+        outcome = timed(work)
+    with copies[0] as copy:
+        return {**outcome, "documents": len(copy)}
+
+
+def replicate(a: str, b: str) -> Outcome:
+    with replica.open(a) as source, replica.open(b) as target:
+        return timed(lambda: written(replica.replicate(source, target, direction="push")))
+
+
+def sync(a: str, b: str) -> Outcome:
+    with replica.open(a) as here, replica.open(b) as there:
+        return timed(lambda: written(replica.replicate(here, there)))
+
+
+def spread(hub: replica.Replica, count: int) -> list[str]:
+    """`count` of all UNIDs in order, evenly spread; the same choice as in `peers/pouchdb.mjs`."""
+    unids = [document.unid for document in hub.documents()]
+    return [unids[number * len(unids) // count] for number in range(count)]
+
+
+def edit(a: str, count: str, tag: str) -> Outcome:
+    with replica.open(a) as hub, hub.batch():
+        unids = spread(hub, int(count))
+        for unid in unids:
+            document = hub.get(unid)
+            document["Edited"] = tag
+            hub.put(document)
+    return {"documents": len(unids)}
+
+
+def put(a: str, count: str) -> Outcome:
+    def steps(hub: replica.Replica) -> Iterator[Callable[[], object]]:
+        for number in range(int(count)):
+            items = {"Form": "Single", "Number": number, "Text": "x" * 800}
+            yield lambda number=number, items=items: hub.put(items, unid=f"single/{number}")
+
+    with replica.open(a) as hub:
+        return one_by_one(steps(hub))
+
+
+def get(a: str, count: str) -> Outcome:
+    with replica.open(a) as hub:
+        return one_by_one([lambda unid=unid: hub.get(unid) for unid in spread(hub, int(count))])
+
+
+def opening(a: str) -> Outcome:
+    outcome = one_by_one([lambda: replica.open(a).close()] * (1 + OPENINGS))
+    first, *again = outcome.pop("latencies")
+    return {**outcome, "seconds": first, "documents": 1, "latencies": again}
+
+
+VERBS: dict[str, Callable[..., Outcome]] = {
+    "prepare": prepare,
+    "import": import_corpus,
+    "snapshot": snapshot,
+    "attached": replicate,
+    "replicate": replicate,
+    "sync": sync,
+    "edit": edit,
+    "put": put,
+    "get": get,
+    "open": opening,
+}
+
+if __name__ == "__main__":
+    print(json.dumps(VERBS[sys.argv[1]](*sys.argv[2:])))

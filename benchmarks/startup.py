@@ -1,0 +1,34 @@
+"""How long the command takes to say something, against the shortest program Python can run."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import time
+
+from machine import ROOT
+
+RUNS = 15
+PASS = [sys.executable, "-c", "pass"]
+HELP = [
+    sys.executable,
+    "-c",
+    "import sys; sys.argv = ['replicate', '--help']; from replica.cli import main; sys.exit(main())",
+]
+
+
+def measure() -> dict[str, float]:
+    """Median seconds of both, taken in turns; the first of each is thrown away (files not yet in memory)."""
+    seconds: dict[str, list[float]] = {"pass": [], "help": []}
+    for _ in range(1 + RUNS):
+        for name, command in (("pass", PASS), ("help", HELP)):
+            seconds[name].append(_seconds(command))
+    return {name: statistics.median(each[1:]) for name, each in seconds.items()}
+
+
+def _seconds(command: list[str]) -> float:
+    start = time.perf_counter()
+    subprocess.run(command, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.DEVNULL, check=True)
+    return time.perf_counter() - start
