@@ -32,7 +32,7 @@ clean: ## remove what these targets made
 	rm -rf .venv build dist .hypothesis .pytest_cache .mypy_cache .ruff_cache .import_linter_cache benchmarks/peers/node_modules
 	find replica migrations tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# The newest line wins: the first Python of at least 3.11 that can make an environment.
+# With the first Python of at least 3.11 that can make an environment; PYTHON=… is tried before the others.
 .venv/bin/python:
 	@for python in $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11; do \
 	    if $$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
