@@ -14,3 +14,9 @@ MS_MAX = 2**48 - 1  # what the twelve hex digits of a revision hold: the year 10
 def system_clock() -> int:
     """This machine's time in ms since 1970, bounded to what a revision can hold."""
     return min(max(time.time_ns() // 1_000_000, 0), MS_MAX)
+
+
+def stopwatch() -> Callable[[], float]:
+    """Starts now; each call tells the seconds since then."""
+    begun = time.monotonic()
+    return lambda: time.monotonic() - begun

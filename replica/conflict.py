@@ -131,6 +131,21 @@ def settle(leaves: list[Leaf], limit: int) -> tuple[list[Leaf], int]:
         leaves, merged = unite(leaves, [found], limit), merged + 1
 
 
+def policy_for(leaves: Iterable[Leaf], policy: Json) -> str:
+    """`merge` or `conflict` for one document: its item `$ConflictAction`, else the policy of its `Form`, else the policy.
+
+    `policy` is one of the two words, or an object from Form to word where the name ``*`` stands for all others.
+    """
+    shown = winner(leaves)
+    items = {} if shown is None or shown.deleted else shown.items
+    if items.get("$ConflictAction") in ("merge", "conflict"):
+        return str(items["$ConflictAction"])
+    if isinstance(policy, dict):
+        form = items.get("Form")
+        policy = policy.get(form if isinstance(form, str) else "*", policy.get("*", "conflict"))
+    return str(policy)
+
+
 def check_leaf(leaf: Leaf) -> None:
     """Refuse (`Corrupt`) a leaf whose bytes are not those of its hash, or whose id claims to be verified and is not."""
     if hashlib.sha256(leaf.body).digest() != leaf.hash:

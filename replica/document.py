@@ -58,7 +58,13 @@ class Leaf(NamedTuple):
 
 
 def next_revision(
-    unid: str, parents: list[Leaf], items: bytes, time_ms: int, limit: int, deleted: bool = False, marks: Marks | None = None
+    unid: str,
+    parents: list[Leaf],
+    items: bytes,
+    time_ms: int,
+    limit: int,
+    deleted: bool = False,
+    marks: Marks | None = None,
 ) -> Leaf:
     """The leaf that follows `parents` (in any order: the highest goes first) and holds the canonical bytes `items`.
 

@@ -119,7 +119,7 @@ class BadSelector(Refused):
     """Not a selector: unknown operator, or an operand of the wrong type."""
 
     code = "bad_selector"
-    hint = "Selectors are CouchDB's (Mango): {\"Total\": {\"$gt\": 5}}; the docs list the operators."
+    hint = 'Selectors are CouchDB\'s (Mango): {"Total": {"$gt": 5}}; the docs list the operators.'
 
 
 class TooLarge(Refused):
@@ -147,7 +147,9 @@ class NotAReplica(Unsafe):
     """The two files are replicas of different databases."""
 
     code = "not_a_replica"
-    hint = "Make a replica with `replicate copy SOURCE DB`; use `export` and `import` to move documents between databases."
+    hint = (
+        "Make a replica with `replicate copy SOURCE DB`; use `export` and `import` to move documents between databases."
+    )
 
 
 class WithItself(Unsafe):

@@ -41,7 +41,7 @@ def write_marks(marks: Marks, names: Iterable[str], own: Ancestor) -> str:
     groups: dict[Ancestor, list[str]] = {}
     for name, mark in marks.items():
         groups.setdefault(mark, []).append(name)
-    if not marks or groups.keys() == {own} and present == marks.keys():
+    if not marks or (groups.keys() == {own} and present == marks.keys()):
         return ""
     most = max(groups, key=lambda mark: (len(present.intersection(groups[mark])), mark))
     removed = [name for name in groups[most] if name not in present]

@@ -1,0 +1,1 @@
+"""Bringing two replicas together: the verbs of a peer, and the loop that speaks them."""

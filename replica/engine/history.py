@@ -1,0 +1,46 @@
+"""Where two replicas go on from: the newest session that both remember. Pure."""
+
+from __future__ import annotations
+
+from replica.engine.peer import Greeting
+from replica.store.sessions import Session
+
+
+def common_position(target: Greeting, source: Greeting) -> int:
+    """The source's update sequence up to which, as both remember, the target has everything; 0 if they agree on none.
+
+    Sessions are matched by their random id alone. A file that was copied or restored carries the sessions it had then, so
+    that a match is true whatever happened to either side since. Of one session's progress the smaller is certain.
+    """
+    theirs = {session.id: session for session in source.sessions if session.direction == "out"}
+    for session in target.sessions:
+        match = theirs.get(session.id) if session.direction == "in" and session.era == target.era else None
+        if match is not None:
+            return min(session.position, match.position)
+    return 0
+
+
+def lonely_session(target: Greeting, source: Greeting) -> Session | None:
+    """The newest session that only the target holds, because the source could not remember; it has witnesses."""
+    for session in target.sessions:
+        if session.direction == "in" and session.era == target.era and session.witnesses is not None:
+            return session if session.peer in source.ids and session.position <= source.update_seq else None
+    return None
+
+
+def has_forked(mine: Greeting, other: Greeting) -> bool:
+    """Whether `other` remembers sending me, by my present name, what I do not know of: I am a copy, or was restored.
+
+    The receiver remembers first, so in an undisturbed history the source never knows more.
+    """
+    known = {session.id: session.position for session in mine.sessions if session.direction == "in"}
+    for session in other.sessions:
+        if session.direction == "out" and session.peer == mine.instance_id:
+            return known.get(session.id, -1) < session.position
+    return False
+
+
+def was_filled(mine: Greeting, other: Greeting) -> bool:
+    """Whether I remember that `other` held something."""
+    met = [session for session in mine.sessions if session.peer in other.ids]
+    return any(session.position > 0 for session in met)

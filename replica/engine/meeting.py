@@ -1,0 +1,78 @@
+"""Two peers meet: they greet, it is checked that this is safe, and documents go one way or both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from replica.engine.history import was_filled
+from replica.engine.peer import Greeting, Peer
+from replica.engine.replicate import Progress, Task
+from replica.engine.report import Report
+from replica.errors import LimitReached, Mistake, NotAReplica, Paused, ReadOnly, SuddenlyEmpty, WithItself
+from replica.tally import Tally
+
+DIRECTIONS = ("both", "pull", "push")
+
+Transfer = Callable[[Task, Tally], None]
+
+
+class Options(NamedTuple):
+    """How to replicate. `deadline_passed` is asked after every batch."""
+
+    direction: str = "both"
+    dry_run: bool = False
+    force: bool = False
+    on_progress: Callable[[Progress], object] | None = None
+    deadline_passed: Callable[[], bool] = lambda: False
+
+
+def meet(
+    here: Peer, there: Peer, options: Options, transfer: Transfer, now_ms: Callable[[], int], ids: Callable[[], str]
+) -> Report:
+    """Replicate between two peers: pull (there to here), then push. `ids` makes session ids."""
+    if options.direction not in DIRECTIONS:
+        raise Mistake(f"the direction is one of {', '.join(DIRECTIONS)}, not {options.direction!r}")
+    there_is = there.greet(here.greet(None))
+    here_is = here.greet(there_is)
+    check_safe(here_is, there_is, options)
+    report = Report(dry_run=options.dry_run)
+
+    def go(name: str, target: Peer, source: Peer, to: Greeting, by: Greeting) -> None:
+        tally = Tally()
+        setattr(report, name, tally)
+        times = (options.on_progress, options.deadline_passed)
+        transfer(Task(name, target, source, to, by, ids(), now_ms, options.dry_run, *times), tally)
+
+    try:
+        if options.direction != "push":
+            go("pull", here, there, here_is, there_is)
+        if options.direction != "pull":
+            go("push", there, here, there_is, here.greet(there_is))
+    except LimitReached:
+        report.limit = "max_duration"
+    return report
+
+
+def check_safe(here: Greeting, there: Greeting, options: Options) -> None:
+    """Refuse what would hurt, or cannot be done."""
+    if here.place == there.place:
+        raise WithItself("both ends are the same replica")
+    if here.replica_id != there.replica_id:
+        raise NotAReplica("the two are replicas of different databases")
+    if here.paused or there.paused:
+        raise Paused(f"replication is paused {'here' if here.paused else 'at the other end'}")
+    if options.direction != "push" and not here.remembers:
+        raise ReadOnly("this replica cannot be written, so nothing can be pulled into it")
+    if options.direction != "pull" and not there.remembers:
+        raise ReadOnly(
+            "the other replica cannot be written, so nothing can be pushed to it", hint="Use `replicate pull`."
+        )
+    if not options.force:
+        _check_not_emptied(here, there)
+
+
+def _check_not_emptied(here: Greeting, there: Greeting) -> None:
+    for mine, other, where in ((here, there, "the other replica"), (there, here, "this replica")):
+        if other.empty and not mine.empty and was_filled(mine, other):
+            raise SuddenlyEmpty(f"{where} holds nothing at all, although it did when the two last met")

@@ -1,0 +1,84 @@
+"""The verbs that either end of a replication understands. The in-process peer is their definition; transports move bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple, Protocol
+
+from replica.changes import Entry, Offer, Page
+from replica.document import Leaf
+from replica.revision import Ancestor, Revision
+from replica.store.sessions import Session
+from replica.tally import Tally
+
+
+class Greeting(NamedTuple):
+    """Who a peer is, and what it remembers of the one it talks to."""
+
+    replica_id: str
+    ids: tuple[str, ...]  # its instance id last, those it had before in front of it
+    place: str  # where the file is: equal places are the same file
+    era: int
+    update_seq: int
+    empty: bool  # holds no document and no deletion stub
+    remembers: bool  # can write down sessions
+    paused: bool
+    ancestry_limit: int
+    sessions: list[Session]  # with the other, newest first
+    refused: list[str]  # UNIDs that were offered by the other and not taken
+
+    @property
+    def instance_id(self) -> str:
+        """Its present name."""
+        return self.ids[-1]
+
+
+class Batch(NamedTuple):
+    """What one transaction of the receiving side takes in, and the memory of it."""
+
+    leaves: list[Leaf]
+    texts: dict[bytes, str]  # of foreign revisions in the ancestries, by packed form
+    session: Session
+    ancestry_limit: int
+
+
+class Peer(Protocol):
+    """Either end of a replication."""
+
+    def greet(self, other: Greeting | None) -> Greeting:
+        """Say who you are. A peer that learns here that another file uses its name takes a new one first."""
+
+    def changes(self, since: int, limit: int) -> Page:
+        """What changed after the update sequence `since`: at most `limit` documents."""
+
+    def changes_of(self, unids: list[str]) -> list[Entry]:
+        """The present state of these documents."""
+
+    def missing(self, offers: list[Offer]) -> list[Offer]:
+        """Which of the offered leaves `is_wanted`, in the same order."""
+
+    def fetch(self, wanted: list[tuple[str, Revision]]) -> list[Leaf]:
+        """These leaves with their bodies; those that are none any more are left out."""
+
+    def texts(self, leaves: Iterable[Leaf]) -> dict[bytes, str]:
+        """The texts of foreign revisions in the ancestries of these leaves."""
+
+    def accept(self, batch: Batch, dry_run: bool) -> Tally:
+        """Take in a batch and remember it, in one transaction; `dry_run` counts and takes nothing."""
+
+    def remember(self, session: Session) -> None:
+        """Remember, as the source, what the receiving side has durably."""
+
+
+def is_wanted(offer: Offer, own: list[Leaf]) -> bool:
+    """Whether an offered leaf would add something to the leaves `own` of its document.
+
+    It does if it is unknown; if its bytes are verified and ours are not, or between two unverified copies have the
+    smaller hash; or if more of its ancestry is known.
+    """
+    for leaf in own:
+        if leaf.revision == offer.revision:
+            better = offer.verified if offer.verified != leaf.verified else not leaf.verified and offer.hash < leaf.hash
+            return better or offer.ancestors > leaf.ancestry.length
+    ancestor = Ancestor.of(offer.revision)
+    return not any(leaf.covers(ancestor) for leaf in own)

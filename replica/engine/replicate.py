@@ -1,0 +1,157 @@
+"""The replication loop: one direction, batch by batch, each a transaction of the receiving side. No sockets, no SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from replica.changes import Offer, Page
+from replica.engine.history import common_position, lonely_session
+from replica.engine.peer import Batch, Greeting, Peer
+from replica.errors import LimitReached
+from replica.store.sessions import Session
+from replica.tally import Tally
+
+PAGE = 1000  # feed entries looked at together
+BATCH_BYTES = 8 * 2**20  # of documents in one transaction; a single larger document goes alone
+WITNESSES = 32
+
+
+class Progress(NamedTuple):
+    """How far one direction has come: `done` and `total` are update sequences of the source, counted from the start."""
+
+    direction: str
+    done: int
+    total: int
+    tally: Tally
+
+
+class Task(NamedTuple):
+    """What one direction needs: two peers that have greeted each other, and how to go about it."""
+
+    direction: str  # "pull" or "push", for the progress
+    target: Peer
+    source: Peer
+    to: Greeting
+    by: Greeting
+    session_id: str
+    now_ms: Callable[[], int]
+    dry_run: bool = False
+    on_progress: Callable[[Progress], object] | None = None
+    out_of_time: Callable[[], bool] = lambda: False
+
+
+def transfer(task: Task, tally: Tally) -> None:
+    """Bring everything that is new at the source to the target; `tally` is filled on the way.
+
+    `LimitReached` when the time is up; what was taken until then is remembered.
+    """
+    since = start = starting_point(task)
+    retry_refused(task, since, tally)
+    last = since >= task.by.update_seq
+    while not last:
+        page = task.source.changes(since, PAGE)
+        last = page.last
+        for portion in portions(page, since, missing_of(task, page)):
+            remember(task, take(task, portion, tally))
+            since = portion.position
+            advance(task, start, since, tally)
+
+
+def starting_point(task: Task) -> int:
+    """The source's update sequence to go on from."""
+    common = common_position(task.to, task.by)
+    lonely = None if task.by.remembers else lonely_session(task.to, task.by)
+    if lonely is not None and lonely.position > common and _witnessed(task.source, lonely):
+        return lonely.position
+    return common
+
+
+class Portion(NamedTuple):
+    """What goes into one transaction: the leaves to fetch, the entries looked at, and the position reached by it."""
+
+    wanted: list[Offer]
+    read: int
+    position: int
+
+
+def missing_of(task: Task, page: Page) -> dict[str, list[Offer]]:
+    """Which of a page's leaves the target wants, by UNID."""
+    missing: dict[str, list[Offer]] = {}
+    offers = [offer for entry in page.entries for offer in entry.offers]
+    for offer in task.target.missing(offers) if offers else ():
+        missing.setdefault(offer.unid, []).append(offer)
+    return missing
+
+
+def portions(page: Page, since: int, missing: dict[str, list[Offer]]) -> Iterator[Portion]:
+    """The entries of a page, in order, cut where the documents to fetch would be more than `BATCH_BYTES`."""
+    portion, position = Portion([], 0, since), since
+    for entry in page.entries:
+        wanted = missing.get(entry.unid, [])
+        size = sum(offer.size for offer in portion.wanted) if wanted else 0
+        if portion.wanted and size + sum(offer.size for offer in wanted) > BATCH_BYTES:
+            yield portion._replace(position=position)
+            portion = Portion([], 0, position)
+        portion = Portion(portion.wanted + wanted, portion.read + 1, position)
+        position = entry.sequence
+    if page.position > since:
+        yield portion._replace(position=page.position)
+
+
+def take(task: Task, portion: Portion, tally: Tally) -> Session:
+    """One transaction of the target: the documents, and the memory of having them."""
+    tally.read += portion.read
+    session = _session(task, portion.position, tally)
+    if not task.by.remembers:
+        session = session._replace(witnesses=_last_entries(task.source, portion.position))
+    leaves = task.source.fetch([(offer.unid, offer.revision) for offer in portion.wanted]) if portion.wanted else []
+    texts = task.source.texts(leaves) if leaves else {}
+    tally.add(task.target.accept(Batch(leaves, texts, session, task.by.ancestry_limit), task.dry_run))
+    return session
+
+
+def remember(task: Task, session: Session) -> None:
+    """Let the source remember what the target has durably."""
+    if task.by.remembers and not task.dry_run:
+        task.source.remember(session._replace(direction="out", peer=task.to.instance_id, era=task.by.era))
+
+
+def advance(task: Task, start: int, since: int, tally: Tally) -> None:
+    """Tell how far it has come; `LimitReached` if that is far enough."""
+    if task.on_progress:
+        task.on_progress(Progress(task.direction, since - start, max(task.by.update_seq, since) - start, tally))
+    if task.out_of_time():
+        raise LimitReached("the time is up")
+
+
+def _session(task: Task, position: int, tally: Tally) -> Session:
+    counts = {name: getattr(tally, name) for name in ("added", "updated", "deleted", "conflicts", "failed")}
+    return Session(task.session_id, "in", task.by.instance_id, task.to.era, position, task.now_ms(), counts)
+
+
+def retry_refused(task: Task, position: int, tally: Tally) -> None:
+    """Offer again what was refused before: the reason may be gone."""
+    if not task.to.refused:
+        return
+    entries = task.source.changes_of(task.to.refused)
+    missing = missing_of(task, Page(entries, position, True))
+    for entry in entries:
+        if entry.unid in missing:
+            take(task, Portion(missing[entry.unid], 1, position), tally)
+
+
+def _last_entries(source: Peer, position: int) -> list[tuple[int, str, str]]:
+    page = source.changes(max(0, position - WITNESSES), WITNESSES)
+    return [(entry.sequence, entry.unid, str(entry.offers[0].revision)) for entry in page.entries]
+
+
+def _witnessed(source: Peer, session: Session) -> bool:
+    """Whether the source's feed still says what it said: an entry may have moved on, but none may have changed."""
+    witnesses = session.witnesses or []
+    if not witnesses:
+        return session.position == 0
+    page = source.changes(witnesses[0][0] - 1, WITNESSES)
+    now = {entry.sequence: (entry.unid, str(entry.offers[0].revision)) for entry in page.entries}
+    seen = [now[sequence] == (unid, revision) for sequence, unid, revision in witnesses if sequence in now]
+    return bool(seen) and all(seen)

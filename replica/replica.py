@@ -1,0 +1,359 @@
+"""A replica, as programs use it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, MutableMapping
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any, Self
+
+from replica.canonical import Json
+from replica.clock import Clock, system_clock
+from replica.document import Document, check_items, check_unid
+from replica.errors import BadDocument, NotFound
+from replica.following import Change, follow
+from replica.resolving import Conflict, find_conflicts, resolve_all, resolve_one
+from replica.revision import Revision
+from replica.selection import compile_selector
+from replica.sorting import arranged
+from replica.store import checking, compaction, searching
+from replica.store.identity import Identity, found, new_unid, read_identity
+from replica.store.leaves import update_sequence, winner_of
+from replica.store.loading import Entry, ImportReport, Reader, load, numbered
+from replica.store.reading import (
+    conflict_documents,
+    count_all,
+    count_live,
+    live_documents,
+    read_document,
+    read_revision,
+    revisions_of,
+    stubs,
+)
+from replica.store.saving import close_conflict, delete, save, save_conflict
+from replica.store.sessions import Session, all_sessions, forget_sessions
+from replica.store.settings import SETTINGS, check_setting, read_setting, read_settings, write_setting
+from replica.store.sqlite import SQLiteFile, create_file, open_file
+from replica.store.tables import SCHEMA
+from replica.transports.direct import DirectPeer
+from replica.transports.snapshot import copy_file, copy_replica
+
+BUSY_TIMEOUT_S = 10.0
+
+_REQUIRED: Any = object()
+
+
+def create(path: str, *, title: str = "", clock: Clock = system_clock, busy_timeout: float = BUSY_TIMEOUT_S) -> Replica:
+    """Make a new database, of which the file at `path` is the first replica. `Exists` if there is a file already.
+
+    ``":memory:"`` makes one that is gone when it is closed. `busy_timeout`: how many seconds to wait for other writers.
+    """
+    check_setting("title", title)
+    file = create_file(str(path), busy_timeout)
+    with file.write() as connection:
+        found(connection, clock())
+        if title:
+            write_setting(connection, "title", title)
+    return Replica(file, clock)
+
+
+def open(path: str, *, clock: Clock = system_clock, busy_timeout: float = BUSY_TIMEOUT_S) -> Replica:
+    """Open the replica in the file at `path`.
+
+    `NotFound`, `NotADatabase`, `TooNew`, `TooOld`, `Corrupt`, `HardLinked`, `ReadOnly`; the file is not changed then.
+    A replica that may only be read can be read, and pulled from.
+    """
+    return Replica(open_file(str(path), busy_timeout), clock)
+
+
+class Replica:
+    """One replica of a database. Threads may share it; forked processes may not. Also a context manager.
+
+    Every change is durable when the call returns: it survives the end of the process and a power cut.
+    """
+
+    def __init__(self, file: SQLiteFile, clock: Clock) -> None:
+        self._file = file
+        self._clock = clock
+        self.path = file.path
+        self.settings: MutableMapping[str, Json] = _Settings(file)
+
+    @property
+    def peer(self) -> DirectPeer:
+        """This replica as one end of a replication."""
+        return DirectPeer(self._file, self._clock)
+
+    # -- documents
+
+    def put(self, document: Document | dict[str, Json], *, unid: str | None = None) -> Document:
+        """Save a document; the saved one comes back, with its revision.
+
+        A dict makes a new document, under `unid` if given. A `Document` with a revision becomes the next one; it goes on
+        from a conflict document as a document of its own. `StaleRevision` if someone saved in between, or if the document
+        is there already; `BadDocument`, `TooLarge`. On a deleted UNID it goes on from the stub.
+        """
+        entry = self._entry(document, unid)
+        with self._file.write() as connection:
+            now_ms = self._clock()
+            name = entry.unid or new_unid(now_ms)
+            assert entry.items is not None
+            if entry.base is not None and isinstance(document, Document) and document.conflict:
+                leaf = save_conflict(connection, name, entry.base, entry.items, now_ms)
+            else:
+                leaf = save(connection, name, entry.base, entry.items, now_ms)
+        return Document.of(leaf)
+
+    def put_many(
+        self,
+        documents: Iterable[Document | dict[str, Json]],
+        *,
+        on_progress: Callable[[int], object] = lambda read: None,
+    ) -> ImportReport:
+        """Save many documents as `put` does, a thousand in one transaction; what cannot be saved is counted and named."""
+
+        def reader(document: Document | dict[str, Json]) -> Reader:
+            return lambda: self._entry(document, None)
+
+        return self.load(numbered(map(reader, documents)), on_progress=on_progress)
+
+    def load(
+        self, entries: Iterable[tuple[int, Reader]], *, on_progress: Callable[[int], object] = lambda read: None
+    ) -> ImportReport:
+        """Save what `entries` read: pairs of a line number and a function that gives the entry or raises."""
+        return load(self._file, self._clock, entries, on_progress)
+
+    def _entry(self, document: Document | dict[str, Json], unid: str | None, line: int = 0) -> Entry:
+        if not isinstance(document, Document):
+            return Entry(line, None if unid is None else check_unid(unid), check_items(document), None, True)
+        if unid is not None and unid != document.unid:
+            raise BadDocument(f"the document has the UNID {document.unid!r}, not {unid!r}", hint="Put doc.items.")
+        if document.deleted:
+            hint = "delete() deletes; to bring a document back, put its items: put(doc.items, unid=doc.unid)."
+            raise BadDocument(f"the document {document.unid!r} is marked as deleted", hint=hint)
+        base = None if document.revision is None else Revision.parse(document.revision)
+        items = {name: value for name, value in document.items.items() if not (document.conflict and name in _SHOWN)}
+        name = None if document.unid is None else check_unid(document.unid)
+        return Entry(line, name, check_items(items), base, True)
+
+    def get(self, unid: str, default: Any = _REQUIRED, *, revision: str | None = None) -> Any:
+        """The document, or conflict document, of that UNID; or that revision of it.
+
+        `NotFound` (its `deleted` is True if there is a deletion stub), or `default` if one is given.
+        """
+        with self._file.read() as connection:
+            if revision is None:
+                document = read_document(connection, unid)
+            else:
+                document = read_revision(connection, unid, Revision.parse(revision))
+        if document is not None and (revision is not None or not document.deleted):
+            return document
+        if default is not _REQUIRED:
+            return default
+        what = (
+            f"there is no document {unid!r}"
+            if revision is None
+            else f"there is no revision {revision} of {unid!r} here"
+        )
+        raise NotFound(what + (": it was deleted" if document is not None else ""), deleted=document is not None)
+
+    def delete(self, document: Document | str) -> Document:
+        """Delete a document, or close a conflict document; the deletion stub comes back.
+
+        `StaleRevision` if someone saved in between; given a UNID, whatever is there is deleted. `NotFound`.
+        """
+        unid, revision = (document.unid, document.revision) if isinstance(document, Document) else (document, None)
+        unid, base = check_unid(unid), None if revision is None else Revision.parse(revision)
+        with self._file.write() as connection:
+            shown = winner_of(connection, unid)
+            if shown is None or (shown.deleted and base != shown.revision):
+                conflict = read_document(connection, unid)
+                if conflict is not None and conflict.conflict:
+                    return Document.of(close_conflict(connection, unid, base, self._clock()))
+            return Document.of(delete(connection, unid, base, self._clock()))
+
+    def revisions(self, unid: str) -> list[Document]:
+        """The revisions of a document that `get` can give, the winner first, then the newest. `NotFound` if there are none."""
+        with self._file.read() as connection:
+            leaves = revisions_of(connection, unid)
+        if not leaves:
+            raise NotFound(f"there is no document {unid!r}")
+        return [Document.of(leaf) for leaf in leaves]
+
+    def documents(self, *, conflicts: bool = False, deleted: bool = False) -> Iterator[Document]:
+        """The live documents in UNID order; then, if asked for, the conflict documents and the deletion stubs."""
+        yield from live_documents(self._file)
+        if conflicts:
+            yield from conflict_documents(self._file)
+        if deleted:
+            yield from stubs(self._file)
+
+    def find(
+        self,
+        selector: dict[str, Json],
+        *,
+        sort: list[Json] | None = None,
+        skip: int = 0,
+        limit: int | None = None,
+        conflicts: bool = False,
+    ) -> Iterator[Document]:
+        """The documents that match a Mango selector, in UNID order or as `sort` says; `BadSelector`."""
+        matches = searching.search(self._file, compile_selector(selector), conflicts)
+        return arranged(matches, sort, skip, limit)
+
+    def create_index(self, items: list[str], *, name: str | None = None) -> str:
+        """Make an index of these items, which `find` uses by itself; its name comes back."""
+        with self._file.write() as connection:
+            return searching.create_index(connection, list(items), name)
+
+    def indexes(self) -> list[str]:
+        """The names of the indexes."""
+        with self._file.read() as connection:
+            return searching.indexes(connection)
+
+    def drop_index(self, name: str) -> None:
+        """Remove an index; `NotFound`."""
+        with self._file.write() as connection:
+            searching.drop_index(connection, name)
+
+    def __contains__(self, unid: object) -> bool:
+        if not isinstance(unid, str):
+            return False
+        with self._file.read() as connection:
+            document = read_document(connection, unid)
+        return document is not None and not document.deleted
+
+    def __len__(self) -> int:
+        with self._file.read() as connection:
+            return count_live(connection)
+
+    def __bool__(self) -> bool:
+        return True
+
+    @contextmanager
+    def batch(self) -> Iterator[Replica]:
+        """Several changes of this thread in one transaction: all are saved when the block ends, none if it raises."""
+        with self._file.write():
+            yield self
+
+    def changes(self, since: int = 0, *, live: bool = False) -> Iterator[Change]:
+        """What changed after the update sequence `since`: one entry per document, at its latest. `live` waits for more."""
+        return follow(self._file, since, live)
+
+    # -- conflicts
+
+    def conflicts(self) -> Iterator[Conflict]:
+        """The documents that have conflict documents, in UNID order."""
+        return find_conflicts(self._file)
+
+    def resolve(self, unid: str, *, keep: str | None = None, items: dict[str, Json] | None = None) -> Document:
+        """End the conflict of a document (or of the one that this conflict document belongs to) with one revision.
+
+        It has all live leaves as parents, and holds what the revision `keep` has, or `items`. `NotFound` if there is no
+        conflict.
+        """
+        return Document.of(resolve_one(self._file, self._clock, unid, keep, items))
+
+    def resolve_all(self, *, keep: str = "winner", dry_run: bool = False) -> list[str]:
+        """End all conflicts: `keep` what won, or what was saved last (``"newest"``). The UNIDs concerned."""
+        return resolve_all(self._file, self._clock, keep, dry_run)
+
+    # -- the replica itself
+
+    @property
+    def identity(self) -> Identity:
+        """The ids of the database and of this replica."""
+        with self._file.read() as connection:
+            return read_identity(connection)
+
+    def info(self) -> dict[str, Any]:
+        """`replica_id instance_id title documents deleted conflicts conflicted update_seq bytes schema`.
+
+        `documents`: live; `deleted`: stubs; `conflicts`: conflict documents; `conflicted`: documents that have some.
+        """
+        with self._file.read() as connection:
+            identity = read_identity(connection)
+            return {
+                "replica_id": identity.replica_id,
+                "instance_id": identity.instance_id,
+                "title": read_setting(connection, "title"),
+                **count_all(connection)._asdict(),
+                "update_seq": update_sequence(connection),
+                "bytes": compaction.file_bytes(self._file),
+                "schema": SCHEMA,
+            }
+
+    def history(self, *, clear: str | None = None) -> list[Session]:
+        """What is remembered of exchanges with peers, newest first; `clear` forgets one peer (an instance id) before."""
+        if clear is not None:
+            with self._file.write() as connection:
+                if not forget_sessions(connection, clear):
+                    raise NotFound(f"no exchange with {clear!r} is remembered")
+        with self._file.read() as connection:
+            return all_sessions(connection)
+
+    def copy(self, path: str) -> Replica:
+        """Make a new replica of the same database at `path`. `Exists`."""
+        copy_replica(self._file, str(path), self._clock())
+        return open(path, clock=self._clock)
+
+    def backup(self, path: str) -> None:
+        """Write a backup: an ordinary file that is this replica as it is now. `Exists`."""
+        copy_file(self._file, str(path))
+
+    def compact(self) -> dict[str, Any]:
+        """Forget superseded revisions as the settings say, and give free space back."""
+        return compaction.compact(self._file, self._clock())
+
+    def verify(self) -> dict[str, Any]:
+        """Check the file and every document: ``{"ok", "checked", "damaged": [{"unid", "revision", "code", "message"}]}``."""
+        return checking.verify(self._file)
+
+    def compare(self, other: Replica) -> dict[str, Any]:
+        """What is not the same in another replica: ``{"ok", "only_here", "only_there", "different"}``."""
+        return checking.compare(checking.inventory(self._file), checking.inventory(other._file))
+
+    def close(self) -> None:
+        """Close the file. May be called twice."""
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Replica({self.path!r})"
+
+
+class _Settings(MutableMapping[str, Json]):
+    def __init__(self, file: SQLiteFile) -> None:
+        self._file = file
+
+    def __getitem__(self, name: str) -> Json:
+        if name not in SETTINGS:
+            check_setting(name, None)
+        with self._file.read() as connection:
+            return read_setting(connection, name)
+
+    def __setitem__(self, name: str, value: Json) -> None:
+        with self._file.write() as connection:
+            write_setting(connection, name, value)
+
+    def __delitem__(self, name: str) -> None:
+        self[name] = SETTINGS[name].default
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(SETTINGS)
+
+    def __len__(self) -> int:
+        return len(SETTINGS)
+
+    def __repr__(self) -> str:
+        with self._file.read() as connection:
+            return repr(read_settings(connection))
+
+
+_SHOWN = ("$Conflict", "$Ref")

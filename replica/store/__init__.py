@@ -1,0 +1,1 @@
+"""One replica at rest: a single SQLite file, or memory."""

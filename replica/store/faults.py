@@ -1,0 +1,58 @@
+"""What SQLite and the file system complain about, in this library's own errors. The one place that reads their codes."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy.exc import DBAPIError
+
+from replica.errors import Corrupt, DiskError, Locked, NotADatabase, ReadOnly, ReplicaError
+
+_KINDS: dict[int, type[ReplicaError]] = {
+    sqlite3.SQLITE_BUSY: Locked,
+    sqlite3.SQLITE_LOCKED: Locked,
+    sqlite3.SQLITE_READONLY: ReadOnly,
+    sqlite3.SQLITE_PERM: ReadOnly,
+    sqlite3.SQLITE_CORRUPT: Corrupt,
+    sqlite3.SQLITE_NOTADB: NotADatabase,
+    sqlite3.SQLITE_FULL: DiskError,
+    sqlite3.SQLITE_IOERR: DiskError,
+    sqlite3.SQLITE_CANTOPEN: DiskError,
+}
+
+
+@contextmanager
+def translated(path: str) -> Iterator[None]:
+    """Raise SQLite's errors about the file `path` as ours. An error while committing does not mean "not committed"."""
+    try:
+        yield
+    except DBAPIError as error:
+        raise _ours(error.orig, path) or error from error
+    except sqlite3.Error as error:
+        raise _ours(error, path) or error from error
+
+
+@contextmanager
+def file_errors(path: str) -> Iterator[None]:
+    """Raise the file system's errors about `path` as ours."""
+    try:
+        yield
+    except PermissionError as error:
+        raise ReadOnly(f"{error.filename or path} cannot be written") from error
+    except OSError as error:
+        raise DiskError(f"{error.filename or path}: {error.strerror}") from error
+
+
+def _ours(error: BaseException | None, path: str) -> ReplicaError | None:
+    kind = _KINDS.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)
+    if kind is DiskError and not _can_write_beside(path):
+        kind = ReadOnly
+    return kind(f"{path}: {error}") if kind else None
+
+
+def _can_write_beside(path: str) -> bool:
+    folder = os.path.dirname(path) or "."
+    return not os.path.isdir(folder) or os.access(folder, os.W_OK)

@@ -1,0 +1,192 @@
+"""Reading and writing the leaves of documents, inside somebody's transaction."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, text
+
+from replica.conflict import conflict_unid, versions, winner
+from replica.document import Leaf
+from replica.revision import Ancestor, Ancestry, Revision, entries
+
+
+class Stored(NamedTuple):
+    """A leaf and the update sequence of its row."""
+
+    seq: int
+    winner: bool
+    leaf: Leaf
+
+
+REVISION_TEXT = "(SELECT text FROM foreign_revision f WHERE f.packed = leaf.packed) AS foreign_text"
+_HEADER = (
+    "leaf.seq, leaf.unid, leaf.number, leaf.packed, leaf.deleted, leaf.verified, leaf.winner, leaf.line, leaf.side, "
+    f"leaf.parents, leaf.marks, leaf.hash, {REVISION_TEXT}, "
+)
+COLUMNS = _HEADER + "CAST(leaf.body AS BLOB) AS body"
+
+_UNIDS = "(SELECT value FROM json_each(:unids))"
+
+_LEAVES_OF = text(f"SELECT {COLUMNS} FROM leaf WHERE unid = :unid ORDER BY seq")
+_LEAVES_OF_MANY = text(f"SELECT {COLUMNS} FROM leaf WHERE unid IN {_UNIDS} ORDER BY seq")
+_HEADERS_OF_MANY = text(f"SELECT {_HEADER} x'' AS body FROM leaf WHERE unid IN {_UNIDS} ORDER BY seq")
+_WINNER = text(f"SELECT {COLUMNS} FROM leaf WHERE unid = :unid AND winner = 1")
+_CONFLICT = text(f"""
+    SELECT {COLUMNS} FROM conflict_document d
+    JOIN leaf ON (leaf.unid, leaf.number, leaf.packed) = (d.ref, d.number, d.packed)
+    WHERE d.unid = :unid""")
+_LAST_SEQ = text("SELECT seq FROM sqlite_sequence WHERE name = 'leaf'")
+_SUPERSEDE = text("""
+    INSERT OR REPLACE INTO superseded
+    SELECT unid, number, packed, deleted, verified, :at_ms, hash, body FROM leaf WHERE seq = :seq""")
+_DELETE = text("DELETE FROM leaf WHERE seq = :seq")
+_SET_WINNER = text("UPDATE leaf SET winner = :winner WHERE seq = :seq")
+_INSERT = text("""
+    INSERT INTO leaf VALUES (
+        :seq, :unid, :number, :packed, :deleted, :verified, :winner, :line, :side, :parents, :marks, :hash, :size, :body)""")
+_REMEMBER_TEXT = text("INSERT OR IGNORE INTO foreign_revision VALUES (:packed, :text)")
+_NO_CONFLICTS_OF = text("DELETE FROM conflict_document WHERE ref = :ref")
+_INSERT_CONFLICT = text("INSERT INTO conflict_document VALUES (:unid, :ref, :number, :packed)")
+
+
+def stored(row: Any) -> Stored:
+    """What a row of `COLUMNS` holds."""
+    seq, unid, number, packed, deleted, verified, wins, line, side, parents, marks, digest, foreign, body = row
+    revision = Revision(number, packed.hex() if foreign is None else foreign)
+    ancestry = Ancestry(line, side, parents)
+    return Stored(seq, bool(wins), Leaf(unid, revision, bool(deleted), bool(verified), ancestry, marks, digest, body))
+
+
+def leaves_of(connection: Connection, unid: str) -> list[Stored]:
+    """All leaves of one document."""
+    return [stored(row) for row in connection.execute(_LEAVES_OF, {"unid": unid})]
+
+
+def leaves_of_many(connection: Connection, unids: Iterable[str], bodies: bool = True) -> dict[str, list[Stored]]:
+    """All leaves of several documents, by UNID; documents that are not there are left out. Bodies are empty if unwanted."""
+    found: dict[str, list[Stored]] = {}
+    statement = _LEAVES_OF_MANY if bodies else _HEADERS_OF_MANY
+    for row in connection.execute(statement, {"unids": json.dumps(list(unids))}):
+        found.setdefault(row.unid, []).append(stored(row))
+    return found
+
+
+def winner_of(connection: Connection, unid: str) -> Leaf | None:
+    """The leaf that is shown as the document; a stub if it is deleted."""
+    row = connection.execute(_WINNER, {"unid": unid}).first()
+    return None if row is None else stored(row).leaf
+
+
+def conflict_leaf(connection: Connection, unid: str) -> Leaf | None:
+    """The losing leaf that the conflict document `unid` shows."""
+    row = connection.execute(_CONFLICT, {"unid": unid}).first()
+    return None if row is None else stored(row).leaf
+
+
+def update_sequence(connection: Connection) -> int:
+    """The number of the newest change ever made here; 0 before the first."""
+    return connection.execute(_LAST_SEQ).scalar() or 0
+
+
+class Writer:
+    """Collects changes to documents and writes them with few statements. A document may be `put` once before a `flush`."""
+
+    def __init__(self, connection: Connection, at_ms: int) -> None:
+        self._connection = connection
+        self._at_ms = at_ms
+        self._seq = update_sequence(connection)
+        self._superseded: list[dict[str, Any]] = []
+        self._gone: list[dict[str, Any]] = []
+        self._flags: list[dict[str, Any]] = []
+        self._new: list[dict[str, Any]] = []
+        self._texts: list[dict[str, Any]] = []
+        self._settled: list[dict[str, Any]] = []
+        self._conflicts: list[dict[str, Any]] = []
+
+    def put(self, before: list[Stored], after: list[Leaf]) -> None:
+        """Replace the leaves of a document. Leaves that are the same objects in both lists keep their rows."""
+        wins = winner(after)
+        kept = {id(leaf) for leaf in after}
+        revisions = {leaf.revision for leaf in after}
+        for row in before:
+            if id(row.leaf) not in kept:
+                self._gone.append({"seq": row.seq})
+                if row.leaf.revision not in revisions:
+                    self._superseded.append({"seq": row.seq, "at_ms": self._at_ms})
+            elif row.winner != (row.leaf is wins):
+                self._flags.append({"seq": row.seq, "winner": row.leaf is wins})
+        there = {id(row.leaf) for row in before}
+        for leaf in after:
+            if id(leaf) not in there:
+                self._insert(leaf, leaf is wins)
+        if len(after) > 1 or len(before) > 1:
+            self._note_conflicts(after)
+
+    def _insert(self, leaf: Leaf, wins: bool) -> None:
+        self._seq += 1
+        self._new.append(
+            {
+                "seq": self._seq,
+                "unid": leaf.unid,
+                "number": leaf.revision.number,
+                "packed": leaf.revision.packed,
+                "deleted": leaf.deleted,
+                "verified": leaf.verified,
+                "winner": wins,
+                "line": leaf.ancestry.line,
+                "side": leaf.ancestry.side,
+                "parents": leaf.ancestry.parents,
+                "marks": leaf.marks,
+                "hash": leaf.hash,
+                "size": len(leaf.body),
+                "body": leaf.body.decode(),
+            }
+        )
+        if leaf.revision.is_foreign:
+            self._texts.append({"packed": leaf.revision.packed, "text": leaf.revision.text})
+
+    def _note_conflicts(self, after: list[Leaf]) -> None:
+        self._settled.append({"ref": after[0].unid})
+        for version in versions(after)[1:]:
+            ancestor = Ancestor.of(version.shown.revision)
+            self._conflicts.append({"unid": conflict_unid(version.shown), "ref": after[0].unid, **ancestor._asdict()})
+
+    def flush(self) -> None:
+        """Write what was collected."""
+        for statement, rows in (
+            (_SUPERSEDE, self._superseded),
+            (_DELETE, self._gone),
+            (_SET_WINNER, self._flags),
+            (_INSERT, self._new),
+            (_REMEMBER_TEXT, self._texts),
+            (_NO_CONFLICTS_OF, self._settled),
+            (_INSERT_CONFLICT, self._conflicts),
+        ):
+            if rows:
+                self._connection.execute(statement, rows)
+                rows.clear()
+
+
+def remember_texts(connection: Connection, texts: dict[bytes, str]) -> None:
+    """Keep the texts of foreign revisions that ancestries name."""
+    if texts:
+        connection.execute(_REMEMBER_TEXT, [{"packed": packed, "text": words} for packed, words in texts.items()])
+
+
+def foreign_texts(connection: Connection, leaves: Iterable[Leaf]) -> dict[bytes, str]:
+    """The texts of the foreign revisions in the ancestries of `leaves`, by packed form."""
+    if connection.execute(text("SELECT 1 FROM foreign_revision LIMIT 1")).first() is None:
+        return {}
+    named = {packed for leaf in leaves for packed in _packed_ancestors(leaf)}
+    rows = connection.execute(text("SELECT packed, text FROM foreign_revision"))
+    return {packed: words for packed, words in rows if packed in named}
+
+
+def _packed_ancestors(leaf: Leaf) -> Iterator[bytes]:
+    for ancestor in leaf.ancestry.in_line(leaf.revision.number):
+        yield ancestor.packed
+    for ancestor in entries(leaf.ancestry.side):
+        yield ancestor.packed

@@ -1,0 +1,185 @@
+"""Saving many documents: each batch is one transaction, and a bad document does not stop the rest."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, text
+
+from replica.canonical import canonical
+from replica.clock import Clock
+from replica.conflict import unite, winner
+from replica.document import NOTHING, Leaf, next_revision
+from replica.errors import ReplicaError, StaleRevision, TooLarge
+from replica.revision import Revision
+from replica.store.identity import new_unid
+from replica.store.leaves import Writer, conflict_leaf, leaves_of_many
+from replica.store.reading import conflict_document
+from replica.store.saving import parents_for
+from replica.store.settings import read_setting
+from replica.store.sqlite import SQLiteFile
+
+BATCH = 1000  # documents in one transaction
+BATCH_BYTES = 8 * 2**20
+
+_ANY_CONFLICT = text("SELECT 1 FROM conflict_document LIMIT 1")
+
+
+@dataclass(slots=True)
+class ImportReport:
+    """What became of many documents. `failures` names the line (or position, counted from 1), the error's code and text."""
+
+    read: int = 0
+    added: int = 0
+    updated: int = 0
+    deleted: int = 0
+    unchanged: int = 0
+    failed: int = 0
+    failures: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        """Whether every document was saved."""
+        return not self.failed
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON shape."""
+        return {"ok": self.ok, **asdict(self)}
+
+
+class Entry(NamedTuple):
+    """One document to save: where it came from, its UNID (None: make one), its canonical bytes (None: delete it).
+
+    `checked`: save it as `Replica.put` does, on top of `base` or not at all. Otherwise it goes on from what is there, and
+    is not saved when no item changed.
+    """
+
+    line: int
+    unid: str | None
+    items: bytes | None
+    base: Revision | None = None
+    checked: bool = False
+
+
+Reader = Callable[[], Entry]
+
+
+def load(
+    file: SQLiteFile, clock: Clock, entries: Iterable[tuple[int, Reader]], progress: Callable[[int], object]
+) -> ImportReport:
+    """Save what the readers read. A reader that raises one of our errors counts as one failed document.
+
+    A live document gets a new revision only if an item changed. `progress` is told how many were read after each batch.
+    """
+    report = ImportReport()
+    for batch in _batches(_read(entries, report)):
+        with file.write() as connection:
+            done = _save(connection, batch, clock())
+        for name in ("added", "updated", "deleted", "unchanged"):
+            setattr(report, name, getattr(report, name) + getattr(done, name))
+        _fail(report, done.failures)
+        progress(report.read)
+    return report
+
+
+def _read(entries: Iterable[tuple[int, Reader]], report: ImportReport) -> Iterator[Entry]:
+    for line, read in entries:
+        report.read += 1
+        try:
+            entry = read()
+        except ReplicaError as error:
+            _fail(report, [_failure(line, error)])
+        else:
+            yield entry
+
+
+def _fail(report: ImportReport, failures: list[dict[str, Any]]) -> None:
+    report.failed += len(failures)
+    report.failures.extend(failures)
+
+
+def _failure(line: int, error: ReplicaError) -> dict[str, Any]:
+    return {"line": line, "code": error.code, "message": str(error)}
+
+
+def _batches(entries: Iterator[Entry]) -> Iterator[list[Entry]]:
+    """Entries in bounded batches; one UNID at most once in each, so that each document is written once."""
+    batch: list[Entry] = []
+    unids: set[str] = set()
+    size = 0
+    for entry in entries:
+        if len(batch) == BATCH or size > BATCH_BYTES or entry.unid in unids:
+            yield batch
+            batch, unids, size = [], set(), 0
+        batch.append(entry)
+        size += len(entry.items or b"")
+        if entry.unid is not None:
+            unids.add(entry.unid)
+    if batch:
+        yield batch
+
+
+def _save(connection: Connection, batch: list[Entry], now_ms: int) -> ImportReport:
+    done = ImportReport()
+    here = leaves_of_many(connection, [entry.unid for entry in batch if entry.unid is not None])
+    shown = _conflict_documents(connection, [entry.unid for entry in batch if entry.unid and entry.unid not in here])
+    limit: int = read_setting(connection, "ancestry-limit")
+    size_max: int = read_setting(connection, "document-size-max")
+    writer = Writer(connection, now_ms)
+    for entry in batch:
+        rows = here.get(entry.unid or "", [])
+        try:
+            if entry.items is not None and len(entry.items) > size_max:
+                raise TooLarge(f"the document has {len(entry.items):,} bytes; the limit is {size_max:,}")
+            if entry.unid in shown:
+                _check_conflict(entry, shown[entry.unid], done)
+                continue
+            leaf = _next(entry, [row.leaf for row in rows], now_ms, limit, done)
+        except ReplicaError as error:
+            done.failures.append(_failure(entry.line, error))
+        else:
+            if leaf is not None:
+                writer.put(rows, unite([row.leaf for row in rows], [leaf], limit) if rows else [leaf])
+    writer.flush()
+    return done
+
+
+def _next(entry: Entry, leaves: list[Leaf], now_ms: int, limit: int, done: ImportReport) -> Leaf | None:
+    """The leaf to write for an entry, None if nothing changed; counted in `done`."""
+    shown = winner(leaves)
+    live = shown is not None and not shown.deleted
+    unid = entry.unid or new_unid(now_ms)
+    if entry.checked:
+        parents = parents_for(unid, leaves, entry.base)
+    elif entry.items == (shown.body if live and shown else None):
+        done.unchanged += 1
+        return None
+    else:
+        parents = [shown] if shown else []
+    done.deleted += entry.items is None
+    done.updated += live and entry.items is not None
+    done.added += not live and entry.items is not None
+    return next_revision(unid, parents, entry.items or NOTHING, now_ms, limit, deleted=entry.items is None)
+
+
+def _conflict_documents(connection: Connection, unids: list[str]) -> dict[str | None, Leaf]:
+    """The leaves that are shown under these UNIDs as conflict documents."""
+    if not unids or connection.execute(_ANY_CONFLICT).first() is None:
+        return {}
+    found = {unid: conflict_leaf(connection, unid) for unid in unids}
+    return {unid: leaf for unid, leaf in found.items() if leaf is not None}
+
+
+def _check_conflict(entry: Entry, leaf: Leaf, done: ImportReport) -> None:
+    """A conflict document comes from an export. Unchanged it is nothing new; changed, a person has to say what it is."""
+    if entry.items != canonical(conflict_document(leaf).items):
+        raise StaleRevision("this is the UNID of a conflict document", hint="Resolve the conflict, then import.")
+    done.unchanged += 1
+
+
+def numbered(readers: Iterable[Reader]) -> Iterator[tuple[int, Reader]]:
+    """Readers with their positions, counted from 1."""
+    return zip(itertools.count(1), readers, strict=False)

@@ -1,0 +1,57 @@
+"""New files appear whole, durable and under a name that nobody had, or not at all."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from replica.errors import Exists, NotFound
+from replica.store.faults import file_errors
+
+
+@contextmanager
+def new_file(path: str) -> Iterator[str]:
+    """The name of a file to fill and close; when the block has ended it is at `path` and survives a power cut.
+
+    `Exists` if that name is taken, `NotFound` if its folder is not there.
+    """
+    folder = os.path.dirname(path) or "."
+    if not os.path.isdir(folder):
+        raise NotFound(f"there is no folder {folder}", hint="Make the folder first.")
+    if os.path.lexists(path):
+        raise Exists(f"{path} is already there")
+    unfinished = f"{path}.{secrets.token_hex(4)}.new"
+    try:
+        with file_errors(path):
+            _touch(unfinished)
+        yield unfinished
+        with file_errors(path):
+            _sync(unfinished)
+            _publish(unfinished, path)
+            _sync(folder)
+    finally:
+        for leftover in (unfinished, f"{unfinished}-journal", f"{unfinished}-wal", f"{unfinished}-shm"):
+            with suppress(OSError):
+                os.unlink(leftover)
+
+
+def _touch(path: str) -> None:
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666))
+
+
+def _publish(unfinished: str, path: str) -> None:
+    try:
+        os.link(unfinished, path)  # unlike a rename, never over another file
+    except FileExistsError:
+        raise Exists(f"{path} is already there") from None
+    os.unlink(unfinished)
+
+
+def _sync(path: str) -> None:
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

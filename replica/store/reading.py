@@ -1,0 +1,124 @@
+"""Reading documents in pages, so that no transaction stays open while a program thinks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, text
+
+from replica.conflict import conflict_unid, winner
+from replica.document import Document, Leaf
+from replica.revision import Ancestry, Revision
+from replica.store.leaves import COLUMNS, conflict_leaf, leaves_of, stored, winner_of
+from replica.store.sqlite import SQLiteFile
+
+PAGE = 200
+
+_LIVE = text(
+    f"SELECT {COLUMNS} FROM leaf WHERE winner = 1 AND deleted = 0 AND unid > :after ORDER BY unid LIMIT :limit"
+)
+_STUBS = text(
+    f"SELECT {COLUMNS} FROM leaf WHERE winner = 1 AND deleted = 1 AND unid > :after ORDER BY unid LIMIT :limit"
+)
+_LOSING = text(f"""
+    SELECT {COLUMNS}, d.unid AS key FROM conflict_document d
+    JOIN leaf ON (leaf.unid, leaf.number, leaf.packed) = (d.ref, d.number, d.packed)
+    WHERE d.unid > :after ORDER BY d.unid LIMIT :limit""")
+_COUNT = text("SELECT count(*) FROM leaf WHERE winner = 1 AND deleted = 0")
+_COUNTS = text("""
+    SELECT (SELECT count(*) FROM leaf WHERE winner = 1 AND deleted = 0) AS documents,
+           (SELECT count(*) FROM leaf WHERE winner = 1 AND deleted = 1) AS deleted,
+           (SELECT count(*) FROM conflict_document) AS conflicts,
+           (SELECT count(DISTINCT ref) FROM conflict_document) AS conflicted""")
+_CONFLICTED = text("SELECT DISTINCT ref AS key FROM conflict_document WHERE ref > :after ORDER BY ref LIMIT :limit")
+_OLD = text("""
+    SELECT number, packed, deleted, verified, CAST(body AS BLOB) AS body, hash,
+        (SELECT text FROM foreign_revision f WHERE f.packed = superseded.packed) AS foreign_text
+    FROM superseded WHERE unid = :unid ORDER BY number DESC, packed DESC""")
+
+
+def conflict_document(leaf: Leaf) -> Document:
+    """A losing leaf as it is shown: under a UNID of its own, with `$Conflict` and the UNID of the winner in `$Ref`."""
+    return Document.of(leaf, unid=conflict_unid(leaf), extra={"$Conflict": True, "$Ref": leaf.unid})
+
+
+def read_document(connection: Connection, unid: str) -> Document | None:
+    """The document or conflict document of that UNID; a stub if it is deleted, None if it was never there."""
+    leaf = winner_of(connection, unid)
+    if leaf is None or leaf.deleted:
+        losing = conflict_leaf(connection, unid)
+        if losing is not None:
+            return conflict_document(losing)
+    return None if leaf is None else Document.of(leaf)
+
+
+def read_revision(connection: Connection, unid: str, revision: Revision) -> Document | None:
+    """One revision of a document, of its leaves or of the superseded ones."""
+    for leaf in revisions_of(connection, unid):
+        if leaf.revision == revision:
+            return Document.of(leaf)
+    return None
+
+
+def revisions_of(connection: Connection, unid: str) -> list[Leaf]:
+    """The revisions whose content is here, the winner first, then the newest; the superseded ones without ancestry."""
+    leaves = [row.leaf for row in leaves_of(connection, unid)]
+    shown = winner(leaves)
+    old = [_superseded(unid, row) for row in connection.execute(_OLD, {"unid": unid})]
+    return sorted(leaves + old, key=lambda leaf: (leaf is shown, leaf.revision), reverse=True)
+
+
+def _superseded(unid: str, row: Any) -> Leaf:
+    revision = Revision(row.number, row.packed.hex() if row.foreign_text is None else row.foreign_text)
+    return Leaf(unid, revision, bool(row.deleted), bool(row.verified), Ancestry(), None, row.hash, row.body)
+
+
+def live_documents(file: SQLiteFile) -> Iterator[Document]:
+    """The live documents in UNID order."""
+    return (Document.of(stored(row[:-1]).leaf) for row in _pages(file, _LIVE))
+
+
+def stubs(file: SQLiteFile) -> Iterator[Document]:
+    """The deletion stubs in UNID order."""
+    return (Document.of(stored(row[:-1]).leaf) for row in _pages(file, _STUBS))
+
+
+def conflict_documents(file: SQLiteFile) -> Iterator[Document]:
+    """The conflict documents in the order of their UNIDs."""
+    return (conflict_document(stored(row[:-1]).leaf) for row in _pages(file, _LOSING))
+
+
+def conflicted_unids(file: SQLiteFile) -> Iterator[str]:
+    """The UNIDs of documents that have conflict documents, in order."""
+    return (row.key for row in _pages(file, _CONFLICTED))
+
+
+def count_live(connection: Connection) -> int:
+    """How many documents are live."""
+    return int(connection.execute(_COUNT).scalar() or 0)
+
+
+class Counts(NamedTuple):
+    """What `info` counts."""
+
+    documents: int
+    deleted: int
+    conflicts: int
+    conflicted: int
+
+
+def count_all(connection: Connection) -> Counts:
+    """Live documents, stubs, conflict documents, and documents that have some."""
+    return Counts(*connection.execute(_COUNTS).one())
+
+
+def _pages(file: SQLiteFile, statement: Any) -> Iterator[Any]:
+    after = ""
+    while True:
+        with file.read() as connection:
+            rows = connection.execute(statement, {"after": after, "limit": PAGE}).all()
+        yield from rows
+        if len(rows) < PAGE:
+            return
+        after = rows[-1].key

@@ -1,0 +1,87 @@
+"""Taking in what a peer offers: set union with what is here, in somebody's transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+
+from sqlalchemy import Connection, text
+
+from replica.canonical import Json
+from replica.conflict import check_leaf, policy_for, settle, unite
+from replica.document import Leaf
+from replica.errors import Corrupt
+from replica.revision import Ancestor, Revision
+from replica.store.leaves import Stored, Writer, leaves_of_many
+from replica.store.settings import read_setting
+from replica.tally import Failure, Tally
+
+_REFUSED = text("SELECT unid, revision, code FROM refused ORDER BY unid, revision")
+_NOTE_REFUSAL = text("INSERT OR REPLACE INTO refused VALUES (:unid, :revision, :code, :peer, :at_ms)")
+_FORGET_REFUSAL = text("DELETE FROM refused WHERE unid = :unid AND revision = :revision")
+
+
+def receive(connection: Connection, offered: Iterable[Leaf], peer: str, at_ms: int) -> Tally:
+    """Unite the offered leaves with those that are here, and write what changed. `peer` is the source's instance id.
+
+    A damaged leaf, or one that a rule refuses, is left out by itself, counted, and noted so that it is asked for again.
+    """
+    tally = Tally()
+    taken = list(_acceptable(connection, offered, tally))
+    by_unid: dict[str, list[Leaf]] = {}
+    for leaf in taken:
+        by_unid.setdefault(leaf.unid, []).append(leaf)
+    limit: int = read_setting(connection, "ancestry-limit")
+    policy = read_setting(connection, "conflict-policy")
+    here = leaves_of_many(connection, by_unid)
+    writer = Writer(connection, at_ms)
+    for unid, leaves in by_unid.items():
+        _unite(writer, here.get(unid, []), leaves, policy, limit, tally)
+    writer.flush()
+    _note_refusals(connection, tally, by_unid, peer, at_ms)
+    return tally
+
+
+def _acceptable(connection: Connection, offered: Iterable[Leaf], tally: Tally) -> Iterator[Leaf]:
+    size_max: int = read_setting(connection, "document-size-max")
+    for leaf in offered:
+        tally.bytes += len(leaf.body)
+        try:
+            check_leaf(leaf)
+        except Corrupt as error:
+            tally.fail(leaf, error.code)
+            continue
+        if len(leaf.body) > size_max:
+            tally.refuse(leaf, "too_large")
+        else:
+            yield leaf
+
+
+def _unite(writer: Writer, here: list[Stored], offered: list[Leaf], policy: Json, limit: int, tally: Tally) -> None:
+    before = [row.leaf for row in here]
+    after = unite(before, offered, limit)
+    if len(after) > 1 and policy_for(after, policy) == "merge":
+        after, merged = settle(after, limit)
+        tally.merged += merged
+    if {id(leaf) for leaf in after} != {id(leaf) for leaf in before}:
+        writer.put(here, after)
+        tally.count(before, after)
+
+
+def refused(connection: Connection) -> list[Failure]:
+    """What was offered so far and not taken."""
+    return [Failure(*row) for row in connection.execute(_REFUSED)]
+
+
+def _note_refusals(connection: Connection, tally: Tally, judged: Iterable[str], peer: str, at_ms: int) -> None:
+    """Note what was not taken now, and forget what is here by now."""
+    noted = refused(connection)
+    for failure in tally.failures:
+        if failure not in noted:
+            connection.execute(_NOTE_REFUSAL, {**asdict(failure), "peer": peer, "at_ms": at_ms})
+    again = [failure for failure in noted if failure.unid in set(judged)]
+    here = leaves_of_many(connection, {failure.unid for failure in again}, bodies=False) if again else {}
+    for failure in again:
+        ancestor = Ancestor.of(Revision.parse(failure.revision))
+        if any(row.leaf.covers(ancestor) for row in here.get(failure.unid, [])):
+            connection.execute(_FORGET_REFUSAL, {"unid": failure.unid, "revision": failure.revision})

@@ -1,0 +1,112 @@
+"""What people and programs do to documents here: save, delete, resolve. Inside somebody's transaction."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection
+
+from replica.conflict import Version, live, unite, versions, winner
+from replica.document import NOTHING, Leaf, next_revision
+from replica.errors import NotFound, StaleRevision, TooLarge
+from replica.revision import Revision
+from replica.store.leaves import Stored, Writer, conflict_leaf, leaves_of
+from replica.store.settings import read_setting
+
+
+def save(connection: Connection, unid: str, base: Revision | None, items: bytes, now_ms: int) -> Leaf:
+    """Save `items` as the revision that follows `base`; without a base, as a new document or over a deletion stub.
+
+    `StaleRevision` if `base` is no leaf (any more), or if without a base the document is live.
+    """
+    _check_size(connection, unid, items)
+    here = leaves_of(connection, unid)
+    parents = parents_for(unid, [row.leaf for row in here], base)
+    return _write(connection, here, unid, parents, items, now_ms)
+
+
+def delete(connection: Connection, unid: str, base: Revision | None, now_ms: int) -> Leaf:
+    """Write the deletion stub that follows `base`, or the winner. `NotFound` if there is nothing to delete."""
+    here = leaves_of(connection, unid)
+    leaves = [row.leaf for row in here]
+    shown = winner(leaves)
+    if shown is None or (base is None and shown.deleted):
+        raise NotFound(f"there is no document {unid!r}", deleted=shown is not None)
+    parents = parents_for(unid, leaves, shown.revision if base is None else base)
+    if parents[0].deleted:
+        raise NotFound(f"revision {base} of {unid!r} is deleted already", deleted=True)
+    return _write(connection, here, unid, parents, NOTHING, now_ms, deleted=True)
+
+
+def resolve(connection: Connection, unid: str, items: bytes, now_ms: int) -> Leaf:
+    """Write one revision whose parents are all live leaves."""
+    _check_size(connection, unid, items)
+    here = leaves_of(connection, unid)
+    return _write(connection, here, unid, live(row.leaf for row in here), items, now_ms)
+
+
+def save_conflict(connection: Connection, unid: str, base: Revision, items: bytes, now_ms: int) -> Leaf:
+    """Save a conflict document: it becomes a document of its own, and the leaf that it showed is closed."""
+    close_conflict(connection, unid, base, now_ms)
+    return save(connection, unid, None, items, now_ms)
+
+
+def close_conflict(connection: Connection, unid: str, base: Revision | None, now_ms: int) -> Leaf:
+    """Delete a conflict document: the leaf that it shows gets a deletion stub; the document that won is not touched."""
+    leaf = conflict_leaf(connection, unid)
+    if leaf is None:
+        raise NotFound(f"there is no document {unid!r}")
+    if base is not None and base != leaf.revision:
+        raise StaleRevision(f"conflict document {unid!r} shows revision {leaf.revision}, not {base}")
+    return delete(connection, leaf.unid, leaf.revision, now_ms)
+
+
+def versions_of(connection: Connection, unid: str) -> list[Version]:
+    """What there is to see of a document, the winner first."""
+    return versions(row.leaf for row in leaves_of(connection, unid))
+
+
+def find_version(leaves: list[Leaf], revision: Revision) -> Version | None:
+    """The live leaves of equal content among which `revision` is."""
+    for version in versions(leaves):
+        if any(leaf.revision == revision for leaf in version.leaves):
+            return version
+    return None
+
+
+def parents_for(unid: str, leaves: list[Leaf], base: Revision | None) -> list[Leaf]:
+    """What a save that was based on `base` has as parents; `StaleRevision` as `save` says."""
+    shown = winner(leaves)
+    if base is None:
+        if shown is not None and not shown.deleted:
+            raise StaleRevision(f"document {unid!r} is there already, as revision {shown.revision}")
+        return [] if shown is None else [shown]
+    version = find_version(leaves, base)
+    if version is not None:
+        return version.leaves
+    stubs = [leaf for leaf in leaves if leaf.revision == base]
+    if not stubs:
+        there = "is not there" if shown is None else f"is now at revision {shown.revision}"
+        raise StaleRevision(f"document {unid!r} {there}; the change was made to {base}")
+    return stubs
+
+
+def _write(
+    connection: Connection,
+    here: list[Stored],
+    unid: str,
+    parents: list[Leaf],
+    items: bytes,
+    now_ms: int,
+    deleted: bool = False,
+) -> Leaf:
+    limit: int = read_setting(connection, "ancestry-limit")
+    leaf = next_revision(unid, parents, items, now_ms, limit, deleted)
+    writer = Writer(connection, now_ms)
+    writer.put(here, unite([row.leaf for row in here], [leaf], limit))
+    writer.flush()
+    return leaf
+
+
+def _check_size(connection: Connection, unid: str, items: bytes) -> None:
+    size_max: int = read_setting(connection, "document-size-max")
+    if len(items) > size_max:
+        raise TooLarge(f"document {unid!r} has {len(items):,} bytes; the limit is {size_max:,}")

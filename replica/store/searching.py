@@ -1,0 +1,84 @@
+"""Finding documents: SQL narrows, Python decides. Indexes of items are SQLite's, on expressions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from replica.document import Document
+from replica.errors import BadSelector, Exists, NotFound
+from replica.narrowing import item_expression
+from replica.selection import Selector
+from replica.store.leaves import COLUMNS, stored
+from replica.store.reading import conflict_documents, live_documents
+from replica.store.sqlite import SQLiteFile
+
+CHUNK = 200
+_PREFIX = "items: "
+_LIVE = "leaf.winner = 1 AND leaf.deleted = 0"
+_BY_SEQ = text(
+    f"SELECT {COLUMNS} FROM leaf WHERE seq IN (SELECT value FROM json_each(:seqs)) AND {_LIVE} ORDER BY unid"
+)
+_INDEXES = text("SELECT name FROM sqlite_master WHERE type = 'index' AND name LIKE :prefix || '%' ORDER BY name")
+
+
+def search(file: SQLiteFile, selector: Selector, conflicts: bool) -> Iterator[Document]:
+    """The live documents that match, in UNID order; then, if asked for, the conflict documents that do."""
+    for document in _candidates(file, selector):
+        if _matches(selector, document):
+            yield document
+    for document in conflict_documents(file) if conflicts else ():
+        if _matches(selector, document):
+            yield document
+
+
+def _matches(selector: Selector, document: Document) -> bool:
+    return selector.matches(document.items | {"_id": document.unid, "_rev": document.revision})
+
+
+def _candidates(file: SQLiteFile, selector: Selector) -> Iterator[Document]:
+    narrowing = selector.narrow()
+    if narrowing.sql == "1":
+        yield from live_documents(file)
+        return
+    statement = text(f"SELECT leaf.seq FROM leaf WHERE {_LIVE} AND ({narrowing.sql}) ORDER BY leaf.unid")
+    with file.read() as connection:
+        seqs = [row.seq for row in connection.execute(statement, narrowing.parameters)]
+    for at in range(0, len(seqs), CHUNK):
+        with file.read() as connection:
+            rows = connection.execute(_BY_SEQ, {"seqs": str(seqs[at : at + CHUNK])}).all()
+        yield from (Document.of(stored(row).leaf) for row in rows)
+
+
+def create_index(connection: Connection, items: list[str], name: str | None) -> str:
+    """Make an index of these items, which `find` uses by itself; its name. `Exists` if there is one of that name."""
+    if not items:
+        raise BadSelector("an index needs at least one item")
+    expressions = [item_expression(item, "body") for item in items]
+    for item, expression in zip(items, expressions, strict=True):
+        if expression is None:
+            raise BadSelector(f"the item {item!r} cannot be indexed", hint="Quotes and control characters cannot be.")
+    name = name or ",".join(items)
+    if name in indexes(connection):
+        raise Exists(f"there is an index {name!r} already")
+    columns = ", ".join(str(expression) for expression in expressions)
+    connection.exec_driver_sql(f"CREATE INDEX {_quoted(name)} ON leaf ({columns}) WHERE winner = 1 AND deleted = 0")
+    return name
+
+
+def indexes(connection: Connection) -> list[str]:
+    """The names of the indexes of items."""
+    return [str(row.name)[len(_PREFIX) :] for row in connection.execute(_INDEXES, {"prefix": _PREFIX})]
+
+
+def drop_index(connection: Connection, name: str) -> None:
+    """Remove an index; `NotFound` if there is none of that name."""
+    if name not in indexes(connection):
+        raise NotFound(f"there is no index {name!r}")
+    connection.exec_driver_sql(f"DROP INDEX {_quoted(name)}")
+
+
+def _quoted(name: str) -> Any:
+    return '"' + (_PREFIX + name).replace('"', '""') + '"'

@@ -1,0 +1,70 @@
+"""The replication history at rest: what this replica and its peers both remember. At most 50 sessions a peer and direction."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, text
+
+KEPT = 50
+
+_SAVE = text("""
+    INSERT INTO session (id, direction, peer, era, position, at_ms, counts, witnesses)
+    VALUES (:id, :direction, :peer, :era, :position, :at_ms, :counts, :witnesses)
+    ON CONFLICT (id, direction) DO UPDATE SET position = excluded.position, at_ms = excluded.at_ms,
+        counts = excluded.counts, witnesses = excluded.witnesses""")
+_PRUNE = text("""
+    DELETE FROM session WHERE direction = :direction AND peer = :peer AND nr <= (
+        SELECT nr FROM session WHERE direction = :direction AND peer = :peer ORDER BY nr DESC LIMIT 1 OFFSET :kept)""")
+_COLUMNS = "id, direction, peer, era, position, at_ms, counts, witnesses"
+_WITH = text(f"SELECT {_COLUMNS} FROM session WHERE peer IN (SELECT value FROM json_each(:peers)) ORDER BY nr DESC")
+_ALL = text(f"SELECT {_COLUMNS} FROM session ORDER BY nr DESC")
+_CLEAR = text("DELETE FROM session WHERE peer = :peer")
+
+
+class Session(NamedTuple):
+    """One exchange that two replicas remember. `position`: the source's update sequence up to which the target has all.
+
+    `direction` is the owner's view: "in" where it was the target. `witnesses` are the source's last feed entries
+    (sequence, UNID, revision), kept where the source could not remember.
+    """
+
+    id: str
+    direction: str
+    peer: str
+    era: int
+    position: int
+    at_ms: int
+    counts: dict[str, Any]
+    witnesses: list[tuple[int, str, str]] | None = None
+
+
+def save_session(connection: Connection, session: Session) -> None:
+    """Note a session, or its progress, and forget the oldest beyond `KEPT`."""
+    values = session._asdict()
+    values["counts"] = json.dumps(session.counts)
+    values["witnesses"] = None if session.witnesses is None else json.dumps(session.witnesses)
+    connection.execute(_SAVE, values)
+    connection.execute(_PRUNE, {"direction": session.direction, "peer": session.peer, "kept": KEPT})
+
+
+def sessions_with(connection: Connection, peers: tuple[str, ...]) -> list[Session]:
+    """The sessions with a peer that is or was called by one of these instance ids, newest first."""
+    return [_session(row) for row in connection.execute(_WITH, {"peers": json.dumps(peers)})]
+
+
+def all_sessions(connection: Connection) -> list[Session]:
+    """All sessions, newest first."""
+    return [_session(row) for row in connection.execute(_ALL)]
+
+
+def forget_sessions(connection: Connection, peer: str) -> int:
+    """Forget what is remembered of a peer; how many sessions that were."""
+    return connection.execute(_CLEAR, {"peer": peer}).rowcount
+
+
+def _session(row: Any) -> Session:
+    witnesses = None if row.witnesses is None else [tuple(entry) for entry in json.loads(row.witnesses)]
+    counts = json.loads(row.counts)
+    return Session(row.id, row.direction, row.peer, row.era, row.position, row.at_ms, counts, witnesses)

@@ -1,0 +1,108 @@
+"""The settings that a replica keeps in its file."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, select, text
+
+from replica.canonical import Json, canonical, parse
+from replica.errors import BadSettings, NotSupported
+from replica.store import tables
+
+
+class Setting(NamedTuple):
+    """What a setting is for, its default, and what makes a value acceptable (None: it is)."""
+
+    default: Json
+    problem: Callable[[Json], str | None]
+    meaning: str
+
+
+def _text(value: Json) -> str | None:
+    return None if isinstance(value, str) else "a text"
+
+
+def _switch(value: Json) -> str | None:
+    return None if isinstance(value, bool) else "true or false"
+
+
+def _count(least: int, most: int) -> Callable[[Json], str | None]:
+    def problem(value: Json) -> str | None:
+        fits = type(value) is int and least <= value <= most
+        return None if fits else f"a whole number from {least} to {most}"
+
+    return problem
+
+
+def _days(value: Json) -> str | None:
+    return None if value is None or _count(0, 36500)(value) is None else "a number of days, or null"
+
+
+def _policy(value: Json) -> str | None:
+    words = list(value.values()) if isinstance(value, dict) else [value]
+    fits = all(word in ("conflict", "merge") for word in words)
+    return None if fits else "conflict or merge, or an object from Form to one of them"
+
+
+def _never(value: Json) -> str | None:
+    if value is not None:
+        raise NotSupported("stub-lifetime: deletion stubs are kept for ever so far", hint="Leave it at null.")
+    return None
+
+
+SETTINGS: dict[str, Setting] = {
+    "title": Setting("", _text, "What people call the database."),
+    "keep-revisions": Setting(
+        1, _count(1, 10**6), "How many revisions of a document `compact` keeps, the present one included."
+    ),
+    "keep-days": Setting(None, _days, "`compact` also keeps what was superseded in the last so many days."),
+    "ancestry-limit": Setting(
+        1000, _count(1, 100_000), "How many ancestors a revision carries; travels with the database and only grows."
+    ),
+    "document-size-max": Setting(
+        16 * 2**20, _count(1, 2**30), "The largest document taken, in bytes of canonical JSON."
+    ),
+    "conflict-policy": Setting(
+        "conflict",
+        _policy,
+        "`merge`: join clashing versions that changed different items; `conflict`: leave them to people.",
+    ),
+    "stub-lifetime": Setting(None, _never, "Deletion stubs are kept for ever (null)."),
+    "paused": Setting(False, _switch, "Refuse to replicate."),
+}
+
+
+def check_setting(name: str, value: Json) -> None:
+    """Refuse (`BadSettings`) an unknown name or a value that it cannot take."""
+    if name not in SETTINGS:
+        near = difflib.get_close_matches(name, SETTINGS, n=1)
+        raise BadSettings(f"there is no setting {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
+    wanted = SETTINGS[name].problem(value)
+    if wanted:
+        raise BadSettings(f"the setting {name!r} takes {wanted}, not {canonical(value).decode()[:80]}")
+
+
+def read_setting(connection: Connection, name: str) -> Any:
+    """The value of one setting."""
+    value = connection.execute(select(tables.setting.c.value).where(tables.setting.c.name == name)).scalar()
+    return SETTINGS[name].default if value is None else parse(value)
+
+
+def read_settings(connection: Connection) -> dict[str, Json]:
+    """All settings with their values."""
+    kept = {name: parse(value) for name, value in connection.execute(select(tables.setting))}
+    return {name: kept.get(name, setting.default) for name, setting in SETTINGS.items()}
+
+
+def write_setting(connection: Connection, name: str, value: Json) -> None:
+    """Set one setting; `ancestry-limit` only grows."""
+    check_setting(name, value)
+    if name == "ancestry-limit" and value < read_setting(connection, name):
+        raise BadSettings("the ancestry-limit only grows: peers may rely on what is kept")
+    connection.execute(
+        text("INSERT OR REPLACE INTO setting VALUES (:name, :value)"),
+        {"name": name, "value": canonical(value).decode()},
+    )

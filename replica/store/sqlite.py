@@ -1,0 +1,237 @@
+"""One SQLite file: opening it safely, and transactions. The only place that says BEGIN.
+
+Durability: WAL with ``synchronous=FULL``, so that what was acknowledged survives a power cut. SQLAlchemy's and the
+driver's own transactions are switched off: with them, updates of several processes are lost silently.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from urllib.parse import quote
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.pool import NullPool, Pool, QueuePool, StaticPool
+
+from replica.errors import HardLinked, NotADatabase, NotFound, ReadOnly, Replaced
+from replica.store.faults import translated
+from replica.store.lock import WriterLock
+from replica.store.publish import new_file
+from replica.store.schema import check_schema, create_schema
+
+MEMORY = ":memory:"
+POOL_SIZE = 8  # connections kept; more threads than that open and close extra ones
+
+_Identity = tuple[int, int]  # of a file: device and inode
+
+
+class SQLiteFile:
+    """An open file of ours. `read` and `write` give transactions; threads may share it, forked processes not."""
+
+    def __init__(self, path: str, busy_timeout: float) -> None:
+        self.path = path
+        self.read_only = path != MEMORY and not _may_write(path)
+        self._busy_timeout = busy_timeout
+        self._pid = os.getpid()
+        self._local = threading.local()
+        self._memory_lock = threading.RLock()
+        self._identity = None if path == MEMORY else _identity(path)
+        self._lock = WriterLock(None if path == MEMORY else f"{path}-lock", busy_timeout)
+        self._engine = _engine(self._connect, StaticPool if path == MEMORY else QueuePool)
+
+    def _connect(self) -> sqlite3.Connection:
+        self._check_identity()
+        if self.path == MEMORY:
+            connection = sqlite3.connect(MEMORY, isolation_level=None, check_same_thread=False)
+        else:
+            uri = self._uri("ro" if self.read_only else "rw")
+            connection = sqlite3.connect(
+                uri, uri=True, timeout=self._busy_timeout, isolation_level=None, check_same_thread=False
+            )
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA cache_size = -16384")
+        connection.execute("PRAGMA case_sensitive_like = ON")
+        return connection
+
+    def _uri(self, mode: str) -> str:
+        """SQLite cannot read a WAL database in a folder that it may not write to, unless it is told that nobody writes."""
+        may_write = not self.read_only or os.access(os.path.dirname(self.path), os.W_OK)
+        frozen = "" if may_write or os.path.exists(f"{self.path}-wal") else "&immutable=1"
+        return f"file:{quote(self.path)}?mode={mode}{frozen}"
+
+    def attach_to(self, connection: sqlite3.Connection) -> None:
+        """Make this file readable, and not writable, in another one's connection, as the schema `source`."""
+        self._check_identity()
+        connection.execute("ATTACH ? AS source", (self._uri("ro"),))
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A transaction that sees one state of the database, or the thread's own write transaction if it is in one."""
+        current: Connection | None = getattr(self._local, "connection", None)
+        if current is not None:
+            yield current
+            return
+        self._check_process()
+        with self._turn(), translated(self.path):
+            self._check_identity()
+            with self._engine.connect() as connection, connection.begin():
+                yield connection
+
+    @contextmanager
+    def write(self, beside: SQLiteFile | None = None) -> Iterator[Connection]:
+        """A transaction that is durable when the block has ended; within another one of the same thread, a part of it.
+
+        `beside`: another file to read in the same statements, as the schema `source`.
+        """
+        current: Connection | None = getattr(self._local, "connection", None)
+        if current is not None:
+            with current.begin_nested():
+                yield current
+            return
+        self._check_process()
+        if self.read_only:
+            raise ReadOnly(f"{self.path} cannot be written")
+        with self._turn(), translated(self.path), self._lock.held():
+            self._check_identity()
+            engine = self._engine.execution_options(write=True)
+            with engine.connect() as connection, _attached(connection, beside), connection.begin():
+                self._local.connection = connection
+                try:
+                    yield connection
+                    self._check_identity()
+                finally:
+                    self._local.connection = None
+
+    @contextmanager
+    def bare(self) -> Iterator[sqlite3.Connection]:
+        """A connection outside transactions, for VACUUM and the like."""
+        self._check_process()
+        if self.path == MEMORY:
+            with self._memory_lock, translated(self.path):
+                yield self._engine.raw_connection().driver_connection  # type: ignore[misc]
+            return
+        with translated(self.path):
+            connection = self._connect()
+            try:
+                yield connection
+            finally:
+                connection.close()
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep other writers of ours away, without a transaction."""
+        with self._lock.held():
+            yield
+
+    def _turn(self) -> AbstractContextManager[object]:
+        """A database in memory has one connection; its threads take turns."""
+        return self._memory_lock if self.path == MEMORY else nullcontext()
+
+    def close(self) -> None:
+        """Close all connections; the last one of all processes folds the WAL into the file."""
+        with translated(self.path):
+            self._engine.dispose(close=os.getpid() == self._pid)
+        self._lock.close()
+
+    def _check_identity(self) -> None:
+        if self._identity is not None and _identity(self.path) != self._identity:
+            raise Replaced(f"{self.path} was replaced by another file while it was open")
+
+    def _check_process(self) -> None:
+        if os.getpid() != self._pid:
+            raise RuntimeError("a Replica cannot be used across fork(); open it again in the new process")
+
+
+@contextmanager
+def _attached(connection: Connection, beside: SQLiteFile | None) -> Iterator[None]:
+    if beside is None:
+        yield
+        return
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    beside.attach_to(driver)
+    try:
+        yield
+    finally:
+        driver.execute("DETACH source")
+
+
+def _engine(connect: object, pool: type[Pool]) -> Engine:
+    sizes = {"pool_size": POOL_SIZE, "max_overflow": -1} if pool is QueuePool else {}
+    engine = create_engine("sqlite://", creator=connect, poolclass=pool, **sizes)
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        word = "BEGIN IMMEDIATE" if connection.get_execution_options().get("write") else "BEGIN"
+        connection.exec_driver_sql(word)
+
+    return engine
+
+
+def open_file(path: str, busy_timeout: float) -> SQLiteFile:
+    """The file of ours at `path`, which must be there; it is not changed when it is refused."""
+    path = os.path.realpath(path)
+    _check_path(path)
+    file = SQLiteFile(path, busy_timeout)
+    try:
+        with translated(path), file.bare() as connection:
+            _check_content(path, connection)
+            if not file.read_only and connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+                with file.alone():
+                    connection.execute("PRAGMA journal_mode = WAL")
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def create_file(path: str, busy_timeout: float) -> SQLiteFile:
+    """A new file with empty tables; `Exists` if the name is taken."""
+    if path == MEMORY:
+        file = SQLiteFile(MEMORY, busy_timeout)
+        with file.write() as transaction:
+            create_schema(transaction)
+        return file
+    path = os.path.realpath(path)
+    with new_file(path) as unfinished:
+        engine = create_engine(f"sqlite:///{unfinished}", poolclass=NullPool)
+        with translated(path), engine.begin() as transaction:
+            create_schema(transaction)
+    return open_file(path, busy_timeout)
+
+
+def _check_path(path: str) -> None:
+    try:
+        status = os.stat(path)
+    except FileNotFoundError:
+        raise NotFound(f"there is no file {path}", hint=f"`replicate create {path}` makes a new database.") from None
+    except OSError as error:
+        raise NotADatabase(f"{path}: {error.strerror}") from error
+    if not os.path.isfile(path) or status.st_size == 0:
+        raise NotADatabase(f"{path} is {'empty' if os.path.isfile(path) else 'not a file'}")
+    if status.st_nlink > 1:
+        raise HardLinked(f"{path} has {status.st_nlink} names (hard links)")
+    if not os.access(path, os.R_OK):
+        raise ReadOnly(f"{path} cannot be read", hint="Ask the owner of the file for permission.")
+
+
+def _check_content(path: str, connection: sqlite3.Connection) -> None:
+    application_id, user_version = (
+        connection.execute(f"PRAGMA {n}").fetchone()[0] for n in ("application_id", "user_version")
+    )
+    check_schema(path, application_id, user_version)
+
+
+def _may_write(path: str) -> bool:
+    return os.access(path, os.W_OK) and os.access(os.path.dirname(path), os.W_OK)
+
+
+def _identity(path: str) -> _Identity | None:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return (0, 0)
+    return (status.st_dev, status.st_ino)

@@ -1,0 +1,126 @@
+"""The peer in this process: the definition of what every verb does."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+from sqlalchemy import Connection, text
+
+from replica import changes
+from replica.changes import Entry, Offer, Page
+from replica.clock import Clock
+from replica.document import Leaf
+from replica.engine.history import has_forked
+from replica.engine.peer import Batch, Greeting, is_wanted
+from replica.revision import Revision
+from replica.store.identity import Identity, read_identity, renew
+from replica.store.leaves import foreign_texts, leaves_of_many, remember_texts, update_sequence
+from replica.store.receive import receive, refused
+from replica.store.sessions import Session, save_session, sessions_with
+from replica.store.settings import read_setting, read_settings, write_setting
+from replica.store.sqlite import MEMORY, SQLiteFile
+from replica.tally import Tally
+
+_EMPTY = text("SELECT NOT EXISTS (SELECT 1 FROM leaf)")
+
+
+class DirectPeer:
+    """A replica's file as a peer."""
+
+    def __init__(self, file: SQLiteFile, clock: Clock) -> None:
+        self.file = file
+        self._clock = clock
+
+    def greet(self, other: Greeting | None) -> Greeting:
+        """Who this is. Takes a new instance id first if the other is a different file of the same name, or knows better."""
+        with self.file.read() as connection:
+            mine = self._greeting(connection, other)
+        if other is not None and not self.file.read_only and _must_renew(mine, other):
+            with self.file.write() as connection:
+                renew(connection)
+                mine = self._greeting(connection, other)
+        return mine
+
+    def _greeting(self, connection: Connection, other: Greeting | None) -> Greeting:
+        identity: Identity = read_identity(connection)
+        settings = read_settings(connection)
+        return Greeting(
+            replica_id=identity.replica_id,
+            ids=identity.all_ids,
+            place=self._place(),
+            era=identity.era,
+            update_seq=update_sequence(connection),
+            empty=bool(connection.execute(_EMPTY).scalar()),
+            remembers=not self.file.read_only,
+            paused=settings["paused"],
+            ancestry_limit=settings["ancestry-limit"],
+            sessions=sessions_with(connection, other.ids) if other is not None else [],
+            refused=sorted({failure.unid for failure in refused(connection)}),
+        )
+
+    def _place(self) -> str:
+        if self.file.path == MEMORY:
+            return f"memory {id(self.file)} of process {os.getpid()}"
+        status = os.stat(self.file.path)
+        return f"file {status.st_dev}:{status.st_ino}"
+
+    def changes(self, since: int, limit: int) -> Page:
+        """What changed after `since`."""
+        with self.file.read() as connection:
+            return changes.changes_since(connection, since, limit)
+
+    def changes_of(self, unids: list[str]) -> list[Entry]:
+        """The present state of these documents."""
+        with self.file.read() as connection:
+            return changes.changes_of(connection, unids)
+
+    def missing(self, offers: list[Offer]) -> list[Offer]:
+        """Which of the offered leaves would add something here."""
+        with self.file.read() as connection:
+            here = leaves_of_many(connection, {offer.unid for offer in offers}, bodies=False)
+        own = {unid: [row.leaf for row in rows] for unid, rows in here.items()}
+        return [offer for offer in offers if is_wanted(offer, own.get(offer.unid, []))]
+
+    def fetch(self, wanted: list[tuple[str, Revision]]) -> list[Leaf]:
+        """These leaves, as far as they still are leaves."""
+        asked = set(wanted)
+        with self.file.read() as connection:
+            here = leaves_of_many(connection, {unid for unid, _ in wanted})
+        return [row.leaf for rows in here.values() for row in rows if (row.leaf.unid, row.leaf.revision) in asked]
+
+    def texts(self, leaves: Iterable[Leaf]) -> dict[bytes, str]:
+        """The texts of foreign revisions in the ancestries of these leaves."""
+        with self.file.read() as connection:
+            return foreign_texts(connection, leaves)
+
+    def accept(self, batch: Batch, dry_run: bool) -> Tally:
+        """Unite the batch with what is here and remember the session, in one transaction."""
+        try:
+            with self.file.write() as connection:
+                if batch.ancestry_limit > read_setting(connection, "ancestry-limit"):
+                    write_setting(connection, "ancestry-limit", batch.ancestry_limit)
+                tally = receive(connection, batch.leaves, batch.session.peer, self._clock())
+                remember_texts(connection, batch.texts)
+                if dry_run:
+                    raise _DryRun(tally)
+                save_session(connection, batch.session)
+        except _DryRun as done:
+            return done.tally
+        return tally
+
+    def remember(self, session: Session) -> None:
+        """Note what the receiving side has durably."""
+        with self.file.write() as connection:
+            save_session(connection, session)
+
+
+class _DryRun(Exception):
+    def __init__(self, tally: Tally) -> None:
+        super().__init__()
+        self.tally = tally
+
+
+def _must_renew(mine: Greeting, other: Greeting) -> bool:
+    twin = mine.instance_id == other.instance_id and mine.place != other.place
+    return mine.replica_id == other.replica_id and (twin or has_forked(mine, other))

@@ -1,0 +1,61 @@
+"""A first copy by snapshot: SQLite copies the file, and the copy becomes a replica of its own."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, create_engine, text
+from sqlalchemy.pool import NullPool
+
+from replica.store.faults import translated
+from replica.store.identity import Identity, become_copy, new_id, read_identity
+from replica.store.leaves import update_sequence
+from replica.store.publish import new_file
+from replica.store.sessions import Session, save_session
+from replica.store.sqlite import SQLiteFile
+
+_LOCAL = ("session", "superseded")  # tables that are about this file, not about the database
+
+
+def copy_file(source: SQLiteFile, path: str) -> None:
+    """Write the database as it is now to a new file: the same instance, as a backup is."""
+    with new_file(path) as unfinished:
+        _vacuum_into(source, unfinished)
+
+
+def copy_replica(source: SQLiteFile, path: str, now_ms: int) -> None:
+    """Make a new replica of the same database at `path`. Both sides remember that they hold the same."""
+    with new_file(path) as unfinished:
+        _vacuum_into(source, unfinished)
+        engine = create_engine(f"sqlite:///{unfinished}", poolclass=NullPool)
+        with translated(path), engine.begin() as connection:
+            sessions = _become(connection, now_ms)
+    if not source.read_only:
+        with source.write() as connection:
+            for session in sessions:
+                save_session(connection, session)
+
+
+def _vacuum_into(source: SQLiteFile, path: str) -> None:
+    with source.bare() as connection:
+        connection.execute("VACUUM INTO ?", (path,))
+
+
+def _become(connection: Connection, now_ms: int) -> list[Session]:
+    """Give the copy a name of its own and its half of the memory; the other half is for the original."""
+    for table in _LOCAL:
+        connection.execute(text(f"DELETE FROM {table}"))
+    original = read_identity(connection)
+    become_copy(connection, now_ms)
+    copy = read_identity(connection)
+    position = update_sequence(connection)
+    there, back = _session(original, position, now_ms), _session(copy, position, now_ms)
+    save_session(connection, there)
+    save_session(connection, _out(back, original))
+    return [_out(there, copy), back]
+
+
+def _session(source: Identity, position: int, now_ms: int) -> Session:
+    return Session(new_id(), "in", source.instance_id, source.era, position, now_ms, {"snapshot": True})
+
+
+def _out(session: Session, target: Identity) -> Session:
+    return session._replace(direction="out", peer=target.instance_id)
