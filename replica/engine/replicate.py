@@ -86,17 +86,21 @@ def missing_of(task: Task, page: Page) -> dict[str, list[Offer]]:
 
 def portions(page: Page, since: int, missing: dict[str, list[Offer]]) -> Iterator[Portion]:
     """The entries of a page, in order, cut where the documents to fetch would be more than `BATCH_BYTES`."""
-    portion, position = Portion([], 0, since), since
+    wanted: list[Offer] = []
+    size = read = 0
+    position = since
     for entry in page.entries:
-        wanted = missing.get(entry.unid, [])
-        size = sum(offer.size for offer in portion.wanted) if wanted else 0
-        if portion.wanted and size + sum(offer.size for offer in wanted) > BATCH_BYTES:
-            yield portion._replace(position=position)
-            portion = Portion([], 0, position)
-        portion = Portion(portion.wanted + wanted, portion.read + 1, position)
+        offers = missing.get(entry.unid, ())
+        size_of_entry = sum(offer.size for offer in offers)
+        if wanted and size_of_entry and size + size_of_entry > BATCH_BYTES:
+            yield Portion(wanted, read, position)
+            wanted, size, read = [], 0, 0
+        wanted.extend(offers)
+        size += size_of_entry
+        read += 1
         position = entry.sequence
     if page.position > since:
-        yield portion._replace(position=page.position)
+        yield Portion(wanted, read, page.position)
 
 
 def take(task: Task, portion: Portion, tally: Tally) -> Session:

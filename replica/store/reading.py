@@ -16,10 +16,10 @@ from replica.store.sqlite import SQLiteFile
 PAGE = 200
 
 _LIVE = text(
-    f"SELECT {COLUMNS} FROM leaf WHERE winner = 1 AND deleted = 0 AND unid > :after ORDER BY unid LIMIT :limit"
+    f"SELECT {COLUMNS}, unid AS key FROM leaf WHERE winner = 1 AND deleted = 0 AND unid > :after ORDER BY unid LIMIT :limit"
 )
 _STUBS = text(
-    f"SELECT {COLUMNS} FROM leaf WHERE winner = 1 AND deleted = 1 AND unid > :after ORDER BY unid LIMIT :limit"
+    f"SELECT {COLUMNS}, unid AS key FROM leaf WHERE winner = 1 AND deleted = 1 AND unid > :after ORDER BY unid LIMIT :limit"
 )
 _LOSING = text(f"""
     SELECT {COLUMNS}, d.unid AS key FROM conflict_document d
