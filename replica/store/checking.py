@@ -10,19 +10,18 @@ from sqlalchemy import text
 
 from replica.conflict import check_leaf
 from replica.errors import Corrupt, ReplicaError
-from replica.store.leaves import COLUMNS, stored
+from replica.store.leaves import leaf_query, stored
 from replica.store.sqlite import SQLiteFile
 
 PAGE = 200
 
-_LEAVES = text(f"SELECT {COLUMNS} FROM leaf WHERE seq > :after ORDER BY seq LIMIT :limit")
+_LEAVES = leaf_query("FROM leaf WHERE seq > :after ORDER BY seq LIMIT :limit")
 _SUPERSEDED = text("""
     SELECT rowid, unid, number, lower(hex(packed)) AS packed, hash, CAST(body AS BLOB) AS body FROM superseded
     WHERE rowid > :after ORDER BY rowid LIMIT :limit""")
 _WINNERS = text("SELECT unid FROM leaf GROUP BY unid HAVING sum(winner) <> 1")
-_BY_UNID = text(f"""
-    SELECT {COLUMNS} FROM leaf WHERE (unid, number, packed) > (:unid, :number, :packed)
-    ORDER BY unid, number, packed LIMIT :limit""")
+_BY_UNID = leaf_query("""
+    FROM leaf WHERE (unid, number, packed) > (:unid, :number, :packed) ORDER BY unid, number, packed LIMIT :limit""")
 
 
 def verify(file: SQLiteFile) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, TextClause, text
+from sqlalchemy import Connection, TextClause, TextualSelect, column, text
 
 from replica.conflict import conflict_unid, versions, winner
 from replica.document import Leaf
@@ -22,21 +22,42 @@ class Stored(NamedTuple):
 
 
 REVISION_TEXT = "(SELECT text FROM foreign_revision f WHERE f.packed = leaf.packed) AS foreign_text"
-_HEADER = (
-    "leaf.seq, leaf.unid, leaf.number, leaf.packed, leaf.deleted, leaf.verified, leaf.winner, leaf.line, leaf.side, "
-    f"leaf.parents, leaf.marks, leaf.hash, {REVISION_TEXT}, "
-)
-COLUMNS = _HEADER + "CAST(leaf.body AS BLOB) AS body"
+_NAMES = [
+    "seq",
+    "unid",
+    "number",
+    "packed",
+    "deleted",
+    "verified",
+    "winner",
+    "line",
+    "side",
+    "parents",
+    "marks",
+    "hash",
+]
 
-_UNIDS = "(SELECT value FROM json_each(:unids))"
 
-_LEAVES_OF = text(f"SELECT {COLUMNS} FROM leaf WHERE unid = :unid ORDER BY seq")
-_LEAVES_OF_MANY = text(f"SELECT {COLUMNS} FROM leaf WHERE unid IN {_UNIDS} ORDER BY seq")
-_HEADERS_OF_MANY = text(f"SELECT {_HEADER} x'' AS body FROM leaf WHERE unid IN {_UNIDS} ORDER BY seq")
-_WINNER = text(f"SELECT {COLUMNS} FROM leaf WHERE unid = :unid AND winner = 1")
-_CONFLICT = text(f"""
-    SELECT {COLUMNS} FROM conflict_document d
-    JOIN leaf ON (leaf.unid, leaf.number, leaf.packed) = (d.ref, d.number, d.packed)
+def leaf_query(tail: str, *, bodies: bool = True, key: str | None = None) -> TextualSelect:
+    """A query whose rows `stored` reads. `tail` begins with FROM; `key` is one more column, called so.
+
+    The columns are declared so that SQLAlchemy need not look at the result to know them.
+    """
+    names = [*_NAMES, "foreign_text", "body"] + (["key"] if key else [])
+    terms = [f"leaf.{name}" for name in _NAMES]
+    terms += [REVISION_TEXT, "CAST(leaf.body AS BLOB) AS body" if bodies else "x'' AS body"]
+    terms += [f"{key} AS key"] if key else []
+    return text(f"SELECT {', '.join(terms)} {tail}").columns(*map(column, names))
+
+
+_OF = "FROM leaf WHERE unid = :unid"
+_OF_MANY = "FROM leaf WHERE unid IN (SELECT value FROM json_each(:unids)) ORDER BY seq"
+_LEAVES_OF = leaf_query(f"{_OF} ORDER BY seq")
+_LEAVES_OF_MANY = leaf_query(_OF_MANY)
+_HEADERS_OF_MANY = leaf_query(_OF_MANY, bodies=False)
+_WINNER = leaf_query(f"{_OF} AND winner = 1")
+_CONFLICT = leaf_query("""
+    FROM conflict_document d JOIN leaf ON (leaf.unid, leaf.number, leaf.packed) = (d.ref, d.number, d.packed)
     WHERE d.unid = :unid""")
 _LAST_SEQ = text("SELECT seq FROM sqlite_sequence WHERE name = 'leaf'")
 _SUPERSEDE = text("""
@@ -51,8 +72,8 @@ _INSERT_CONFLICT = text("INSERT INTO conflict_document VALUES (:unid, :ref, :num
 
 
 def stored(row: Any) -> Stored:
-    """What a row of `COLUMNS` holds."""
-    seq, unid, number, packed, deleted, verified, wins, line, side, parents, marks, digest, foreign, body = row
+    """What a row of a `leaf_query` holds."""
+    seq, unid, number, packed, deleted, verified, wins, line, side, parents, marks, digest, foreign, body = row[:14]
     revision = Revision(number, packed.hex() if foreign is None else foreign)
     ancestry = Ancestry(line, side, parents)
     return Stored(seq, bool(wins), Leaf(unid, revision, bool(deleted), bool(verified), ancestry, marks, digest, body))

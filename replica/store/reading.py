@@ -10,21 +10,20 @@ from sqlalchemy import Connection, text
 from replica.conflict import conflict_unid, winner
 from replica.document import Document, Leaf
 from replica.revision import Ancestry, Revision
-from replica.store.leaves import COLUMNS, conflict_leaf, leaves_of, stored, winner_of
+from replica.store.leaves import conflict_leaf, leaf_query, leaves_of, stored, winner_of
 from replica.store.sqlite import SQLiteFile
 
 PAGE = 200
 
-_LIVE = text(
-    f"SELECT {COLUMNS}, unid AS key FROM leaf WHERE winner = 1 AND deleted = 0 AND unid > :after ORDER BY unid LIMIT :limit"
+_PAGE = "FROM leaf WHERE winner = 1 AND deleted = {} AND unid > :after ORDER BY unid LIMIT :limit"
+_LIVE = leaf_query(_PAGE.format(0), key="leaf.unid")
+_STUBS = leaf_query(_PAGE.format(1), key="leaf.unid")
+_LOSING = leaf_query(
+    """
+    FROM conflict_document d JOIN leaf ON (leaf.unid, leaf.number, leaf.packed) = (d.ref, d.number, d.packed)
+    WHERE d.unid > :after ORDER BY d.unid LIMIT :limit""",
+    key="d.unid",
 )
-_STUBS = text(
-    f"SELECT {COLUMNS}, unid AS key FROM leaf WHERE winner = 1 AND deleted = 1 AND unid > :after ORDER BY unid LIMIT :limit"
-)
-_LOSING = text(f"""
-    SELECT {COLUMNS}, d.unid AS key FROM conflict_document d
-    JOIN leaf ON (leaf.unid, leaf.number, leaf.packed) = (d.ref, d.number, d.packed)
-    WHERE d.unid > :after ORDER BY d.unid LIMIT :limit""")
 _COUNT = text("SELECT count(*) FROM leaf WHERE winner = 1 AND deleted = 0")
 _COUNTS = text("""
     SELECT (SELECT count(*) FROM leaf WHERE winner = 1 AND deleted = 0) AS documents,
@@ -76,17 +75,17 @@ def _superseded(unid: str, row: Any) -> Leaf:
 
 def live_documents(file: SQLiteFile) -> Iterator[Document]:
     """The live documents in UNID order."""
-    return (Document.of(stored(row[:-1]).leaf) for row in _pages(file, _LIVE))
+    return (Document.of(stored(row).leaf) for row in _pages(file, _LIVE))
 
 
 def stubs(file: SQLiteFile) -> Iterator[Document]:
     """The deletion stubs in UNID order."""
-    return (Document.of(stored(row[:-1]).leaf) for row in _pages(file, _STUBS))
+    return (Document.of(stored(row).leaf) for row in _pages(file, _STUBS))
 
 
 def conflict_documents(file: SQLiteFile) -> Iterator[Document]:
     """The conflict documents in the order of their UNIDs."""
-    return (conflict_document(stored(row[:-1]).leaf) for row in _pages(file, _LOSING))
+    return (conflict_document(stored(row).leaf) for row in _pages(file, _LOSING))
 
 
 def conflicted_unids(file: SQLiteFile) -> Iterator[str]:

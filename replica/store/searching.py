@@ -11,16 +11,14 @@ from replica.document import Document
 from replica.errors import BadSelector, Exists, NotFound
 from replica.narrowing import item_expression
 from replica.selection import Selector
-from replica.store.leaves import COLUMNS, stored
+from replica.store.leaves import leaf_query, stored
 from replica.store.reading import conflict_documents, live_documents
 from replica.store.sqlite import SQLiteFile
 
 CHUNK = 200
 _PREFIX = "items: "
 _LIVE = "leaf.winner = 1 AND leaf.deleted = 0"
-_BY_SEQ = text(
-    f"SELECT {COLUMNS} FROM leaf WHERE seq IN (SELECT value FROM json_each(:seqs)) AND {_LIVE} ORDER BY unid"
-)
+_BY_SEQ = leaf_query(f"FROM leaf WHERE seq IN (SELECT value FROM json_each(:seqs)) AND {_LIVE} ORDER BY unid")
 _INDEXES = text("SELECT name FROM sqlite_master WHERE type = 'index' AND name LIKE :prefix || '%' ORDER BY name")
 
 

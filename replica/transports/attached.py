@@ -8,7 +8,6 @@ of the direct peers. The result is the same as without this lane (a test runs bo
 from __future__ import annotations
 
 import hashlib
-import sqlite3
 
 from sqlalchemy import Connection, text
 
@@ -27,7 +26,7 @@ from replica.engine.replicate import (
 from replica.revision import Ancestor, entries, revision_id
 from replica.store.leaves import update_sequence
 from replica.store.settings import read_setting
-from replica.store.sqlite import MEMORY
+from replica.store.sqlite import MEMORY, driver_of
 from replica.tally import Tally
 from replica.transports.direct import DirectPeer
 
@@ -91,9 +90,7 @@ def _batch_end(source: DirectPeer, since: int) -> int:
 
 
 def _insert_new(connection: Connection, since: int, until: int, tally: Tally) -> None:
-    driver = connection.connection.driver_connection
-    assert isinstance(driver, sqlite3.Connection)
-    driver.create_function("is_intact", 8, _is_intact, deterministic=True)
+    driver_of(connection).create_function("is_intact", 8, _is_intact, deterministic=True)
     span = {"since": since, "until": until}
     before = update_sequence(connection)
     connection.execute(_TEXTS)
