@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from replica.canonical import Json, canonical, check, parse
-from replica.errors import BadDocument
+from replica.errors import BadDocument, Corrupt
 from replica.marks import Marks, read_marks, write_marks
 from replica.revision import Ancestor, Ancestry, Revision, descend, revision_id
 
@@ -44,8 +44,10 @@ class Leaf(NamedTuple):
 
     @property
     def items(self) -> dict[str, Json]:
-        """The items, as a new dict."""
-        return parse_stored(self.body)
+        """The items, as a new dict. `Corrupt` if the bytes are not those that were saved."""
+        if hashlib.sha256(self.body).digest() != self.hash:
+            raise Corrupt(f"revision {self.revision} of {self.unid!r} is damaged: its bytes do not match their hash")
+        return _parse_items(self.body)
 
     def read_marks(self) -> Marks | None:
         """The marks by item name; None if nothing is known."""
@@ -90,7 +92,7 @@ def _marks_text(parents: list[Leaf], items: bytes, own: Ancestor, marks: Marks |
         return None
     if not parents:
         return ""
-    after = parse_stored(items)
+    after = _parse_items(items)
     if marks is None:
         marks = dict(parents[0].read_marks() or {})
         bodies = [p.items for p in parents]
@@ -111,8 +113,7 @@ def same_item(a: dict[str, Json], b: dict[str, Json], name: str) -> bool:
     return (name in a) == (name in b)
 
 
-def parse_stored(body: bytes) -> dict[str, Json]:
-    """The items in canonical bytes that are known to be good."""
+def _parse_items(body: bytes) -> dict[str, Json]:
     items: dict[str, Json] = parse(body)
     return items
 

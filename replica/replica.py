@@ -24,6 +24,7 @@ from replica.store.reading import (
     conflict_documents,
     count_all,
     count_live,
+    in_order,
     live_documents,
     read_document,
     read_revision,
@@ -140,6 +141,7 @@ class Replica:
 
         `NotFound` (its `deleted` is True if there is a deletion stub), or `default` if one is given.
         """
+        check_unid(unid)
         with self._file.read() as connection:
             if revision is None:
                 document = read_document(connection, unid)
@@ -173,6 +175,7 @@ class Replica:
 
     def revisions(self, unid: str) -> list[Document]:
         """The revisions of a document that `get` can give, the winner first, then the newest. `NotFound` if there are none."""
+        check_unid(unid)
         with self._file.read() as connection:
             leaves = revisions_of(connection, unid)
         if not leaves:
@@ -180,12 +183,9 @@ class Replica:
         return [Document.of(leaf) for leaf in leaves]
 
     def documents(self, *, conflicts: bool = False, deleted: bool = False) -> Iterator[Document]:
-        """The live documents in UNID order; then, if asked for, the conflict documents and the deletion stubs."""
-        yield from live_documents(self._file)
-        if conflicts:
-            yield from conflict_documents(self._file)
-        if deleted:
-            yield from stubs(self._file)
+        """The live documents, and if asked for the conflict documents and the deletion stubs, in UNID order."""
+        losing = conflict_documents(self._file) if conflicts else iter(())
+        return in_order(live_documents(self._file), losing, stubs(self._file) if deleted else iter(()))
 
     def find(
         self,
@@ -216,11 +216,10 @@ class Replica:
             searching.drop_index(connection, name)
 
     def __contains__(self, unid: object) -> bool:
-        if not isinstance(unid, str):
+        try:
+            return isinstance(unid, str) and self.get(unid, None) is not None
+        except BadDocument:
             return False
-        with self._file.read() as connection:
-            document = read_document(connection, unid)
-        return document is not None and not document.deleted
 
     def __len__(self) -> int:
         with self._file.read() as connection:

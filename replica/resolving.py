@@ -10,7 +10,7 @@ from typing import Any
 from replica.canonical import Json
 from replica.clock import Clock
 from replica.conflict import Version, conflict_unid, differences
-from replica.document import Leaf, check_items
+from replica.document import Leaf, check_items, check_unid
 from replica.errors import Mistake, NotFound
 from replica.revision import Revision
 from replica.store.leaves import conflict_leaf
@@ -71,6 +71,7 @@ def resolve_one(file: SQLiteFile, clock: Clock, unid: str, keep: str | None, ite
     """Write one revision over all live leaves: the content of revision `keep`, or `items`."""
     if (keep is None) == (items is None):
         raise Mistake("say either which revision to keep, or the items")
+    check_unid(unid)
     body = None if items is None else check_items(items)
     kept = None if keep is None else Revision.parse(keep)
     with file.write() as connection:

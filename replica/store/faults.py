@@ -48,6 +48,8 @@ def file_errors(path: str) -> Iterator[None]:
 
 def _ours(error: BaseException | None, path: str) -> ReplicaError | None:
     kind = _KINDS.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)
+    if kind is None and "decode to UTF-8" in str(error):  # the driver's complaint about a text; it has no code
+        kind = Corrupt
     if kind is DiskError and not _can_write_beside(path):
         kind = ReadOnly
     return kind(f"{path}: {error}") if kind else None

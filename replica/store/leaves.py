@@ -142,7 +142,7 @@ class Writer:
             if id(leaf) not in there:
                 self._insert(leaf, leaf is wins)
         if len(after) > 1 or len(before) > 1:
-            self._note_conflicts(after)
+            self._note_conflicts(before, after)
 
     def _insert(self, leaf: Leaf, wins: bool) -> None:
         self._seq += 1
@@ -150,14 +150,15 @@ class Writer:
         packed = revision.packed
         head = (self._seq, unid, revision.number, packed, deleted, verified, wins)
         self._new.append((*head, *ancestry, marks, digest, len(body), body.decode()))
-        if revision.is_foreign:
+        if packed.hex() != revision.text:
             self._texts.append({"packed": packed, "text": revision.text})
 
-    def _note_conflicts(self, after: list[Leaf]) -> None:
-        self._settled.append({"ref": after[0].unid})
+    def _note_conflicts(self, before: list[Stored], after: list[Leaf]) -> None:
+        ref = (before[0].leaf if before else after[0]).unid
+        self._settled.append({"ref": ref})
         for version in versions(after)[1:]:
             ancestor = Ancestor.of(version.shown.revision)
-            self._conflicts.append({"unid": conflict_unid(version.shown), "ref": after[0].unid, **ancestor._asdict()})
+            self._conflicts.append({"unid": conflict_unid(version.shown), "ref": ref, **ancestor._asdict()})
 
     def flush(self) -> None:
         """Write what was collected."""

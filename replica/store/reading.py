@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -86,6 +87,11 @@ def stubs(file: SQLiteFile) -> Iterator[Document]:
 def conflict_documents(file: SQLiteFile) -> Iterator[Document]:
     """The conflict documents in the order of their UNIDs."""
     return (conflict_document(stored(row).leaf) for row in _pages(file, _LOSING))
+
+
+def in_order(*documents: Iterator[Document]) -> Iterator[Document]:
+    """Several iterators in UNID order as one."""
+    return heapq.merge(*documents, key=lambda document: document.unid or "")
 
 
 def conflicted_unids(file: SQLiteFile) -> Iterator[str]:

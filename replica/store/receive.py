@@ -10,7 +10,7 @@ from sqlalchemy import Connection, text
 from replica.canonical import Json
 from replica.conflict import check_leaf, policy_for, settle, unite
 from replica.document import Leaf
-from replica.errors import Corrupt
+from replica.errors import Corrupt, TooLarge
 from replica.revision import Ancestor, Revision
 from replica.store.leaves import Stored, Writer, leaves_of_many
 from replica.store.settings import read_setting
@@ -38,7 +38,7 @@ def receive(connection: Connection, offered: Iterable[Leaf], peer: str, at_ms: i
     for unid, leaves in by_unid.items():
         _unite(writer, here.get(unid, []), leaves, policy, limit, tally)
     writer.flush()
-    _note_refusals(connection, tally, by_unid, peer, at_ms)
+    note_refusals(connection, tally, by_unid, peer, at_ms)
     return tally
 
 
@@ -46,15 +46,20 @@ def _acceptable(connection: Connection, offered: Iterable[Leaf], tally: Tally) -
     size_max: int = read_setting(connection, "document-size-max")
     for leaf in offered:
         tally.bytes += len(leaf.body)
-        try:
-            check_leaf(leaf)
-        except Corrupt as error:
-            tally.fail(leaf, error.code)
-            continue
         if len(leaf.body) > size_max:
-            tally.refuse(leaf, "too_large")
-        else:
+            tally.refuse(leaf, TooLarge.code)
+        elif is_sound(leaf, tally):
             yield leaf
+
+
+def is_sound(leaf: Leaf, tally: Tally) -> bool:
+    """Whether a leaf is undamaged; if it is not, that is counted as a failure."""
+    try:
+        check_leaf(leaf)
+    except Corrupt as error:
+        tally.fail(leaf, error.code)
+        return False
+    return True
 
 
 def _unite(writer: Writer, here: list[Stored], offered: list[Leaf], policy: Json, limit: int, tally: Tally) -> None:
@@ -73,7 +78,7 @@ def refused(connection: Connection) -> list[Failure]:
     return [Failure(*row) for row in connection.execute(_REFUSED)]
 
 
-def _note_refusals(connection: Connection, tally: Tally, judged: Iterable[str], peer: str, at_ms: int) -> None:
+def note_refusals(connection: Connection, tally: Tally, judged: Iterable[str], peer: str, at_ms: int) -> None:
     """Note what was not taken now, and forget what is here by now."""
     noted = refused(connection)
     for failure in tally.failures:

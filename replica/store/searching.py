@@ -12,7 +12,7 @@ from replica.errors import BadSelector, Exists, NotFound
 from replica.narrowing import item_expression
 from replica.selection import Selector
 from replica.store.leaves import leaf_query, stored
-from replica.store.reading import conflict_documents, live_documents
+from replica.store.reading import conflict_documents, in_order, live_documents
 from replica.store.sqlite import SQLiteFile
 
 CHUNK = 200
@@ -23,11 +23,9 @@ _INDEXES = text("SELECT name FROM sqlite_master WHERE type = 'index' AND name LI
 
 
 def search(file: SQLiteFile, selector: Selector, conflicts: bool) -> Iterator[Document]:
-    """The live documents that match, in UNID order; then, if asked for, the conflict documents that do."""
-    for document in _candidates(file, selector):
-        if _matches(selector, document):
-            yield document
-    for document in conflict_documents(file) if conflicts else ():
+    """The live documents that match, and the conflict documents if asked for, in UNID order."""
+    losing = conflict_documents(file) if conflicts else iter(())
+    for document in in_order(_candidates(file, selector), losing):
         if _matches(selector, document):
             yield document
 

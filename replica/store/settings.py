@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, bindparam, select, text
 
 from replica.canonical import Json, canonical, parse
 from replica.errors import BadSettings, NotSupported
@@ -75,6 +75,9 @@ SETTINGS: dict[str, Setting] = {
 }
 
 
+_VALUE = select(tables.setting.c.value).where(tables.setting.c.name == bindparam("name"))
+
+
 def check_setting(name: str, value: Json) -> None:
     """Refuse (`BadSettings`) an unknown name or a value that it cannot take."""
     if name not in SETTINGS:
@@ -87,7 +90,7 @@ def check_setting(name: str, value: Json) -> None:
 
 def read_setting(connection: Connection, name: str) -> Any:
     """The value of one setting."""
-    value = connection.execute(select(tables.setting.c.value).where(tables.setting.c.name == name)).scalar()
+    value = connection.execute(_VALUE, {"name": name}).scalar()
     return SETTINGS[name].default if value is None else parse(value)
 
 

@@ -16,7 +16,7 @@ from urllib.parse import quote
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.pool import NullPool, Pool, QueuePool, StaticPool
 
-from replica.errors import HardLinked, NotADatabase, NotFound, ReadOnly, Replaced
+from replica.errors import HardLinked, Mistake, NotADatabase, NotFound, ReadOnly, Replaced
 from replica.store.faults import translated
 from replica.store.lock import WriterLock
 from replica.store.publish import new_file
@@ -36,6 +36,7 @@ class SQLiteFile:
         self.read_only = path != MEMORY and not _may_write(path)
         self._busy_timeout = busy_timeout
         self._pid = os.getpid()
+        self._closed = False
         self._local = threading.local()
         self._memory_lock = threading.RLock()
         self._identity = None if path == MEMORY else _identity(path)
@@ -74,7 +75,7 @@ class SQLiteFile:
         if current is not None:
             yield current
             return
-        self._check_process()
+        self._check_usable()
         with self._turn(), translated(self.path):
             self._check_identity()
             with self._engine.connect() as connection, connection.begin():
@@ -91,7 +92,7 @@ class SQLiteFile:
             with current.begin_nested():
                 yield current
             return
-        self._check_process()
+        self._check_usable()
         if self.read_only:
             raise ReadOnly(f"{self.path} cannot be written")
         with self._turn(), translated(self.path), self._lock.held():
@@ -108,7 +109,7 @@ class SQLiteFile:
     @contextmanager
     def bare(self) -> Iterator[sqlite3.Connection]:
         """A connection outside transactions, for VACUUM and the like."""
-        self._check_process()
+        self._check_usable()
         if self.path == MEMORY:
             with self._memory_lock, translated(self.path):
                 yield self._engine.raw_connection().driver_connection  # type: ignore[misc]
@@ -132,6 +133,7 @@ class SQLiteFile:
 
     def close(self) -> None:
         """Close all connections; the last one of all processes folds the WAL into the file."""
+        self._closed = True
         with translated(self.path):
             self._engine.dispose(close=os.getpid() == self._pid)
         self._lock.close()
@@ -140,7 +142,9 @@ class SQLiteFile:
         if self._identity is not None and _identity(self.path) != self._identity:
             raise Replaced(f"{self.path} was replaced by another file while it was open")
 
-    def _check_process(self) -> None:
+    def _check_usable(self) -> None:
+        if self._closed:
+            raise Mistake("the replica is closed", hint="Open it again.")
         if os.getpid() != self._pid:
             raise RuntimeError("a Replica cannot be used across fork(); open it again in the new process")
 

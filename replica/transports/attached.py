@@ -7,8 +7,6 @@ of the direct peers. The result is the same as without this lane (a test runs bo
 
 from __future__ import annotations
 
-import hashlib
-
 from sqlalchemy import Connection, text
 
 from replica.changes import Page
@@ -23,7 +21,7 @@ from replica.engine.replicate import (
     starting_point,
     take,
 )
-from replica.revision import Ancestor, entries, revision_id
+from replica.store.intact import IS_INTACT, define_is_intact
 from replica.store.leaves import update_sequence
 from replica.store.settings import read_setting
 from replica.store.sqlite import MEMORY, driver_of
@@ -40,8 +38,7 @@ _INSERT_NEW = text(f"""
     WHERE s.seq > :since AND s.seq <= :until AND s.size <= :size_max AND CASE
         WHEN EXISTS (SELECT 1 FROM main.leaf t WHERE t.unid = s.unid) THEN 0
         WHEN EXISTS (SELECT 1 FROM source.leaf o WHERE o.unid = s.unid AND o.seq <> s.seq) THEN 0
-        ELSE is_intact(s.number, s.packed, substr(s.line, 1, 16), s.parents, s.deleted, s.verified, s.hash,
-            CAST(s.body AS BLOB)) END
+        ELSE {IS_INTACT} END
     ORDER BY s.seq""")
 _INSERTED = text("SELECT count(*) AS documents, coalesce(sum(size), 0) AS bytes FROM main.leaf WHERE seq > :after")
 _TEXTS = text("INSERT OR IGNORE INTO main.foreign_revision SELECT packed, text FROM source.foreign_revision")
@@ -90,7 +87,7 @@ def _batch_end(source: DirectPeer, since: int) -> int:
 
 
 def _insert_new(connection: Connection, since: int, until: int, tally: Tally) -> None:
-    driver_of(connection).create_function("is_intact", 8, _is_intact, deterministic=True)
+    define_is_intact(driver_of(connection))
     span = {"since": since, "until": until}
     before = update_sequence(connection)
     connection.execute(_TEXTS)
@@ -99,14 +96,3 @@ def _insert_new(connection: Connection, since: int, until: int, tally: Tally) ->
     tally.read += connection.execute(_READ, span).scalar() or 0
     tally.added += inserted.documents
     tally.bytes += inserted.bytes
-
-
-def _is_intact(
-    number: int, packed: bytes, first: bytes, parents: bytes, deleted: int, verified: int, digest: bytes, body: bytes
-) -> bool:
-    """What `conflict.check_leaf` checks, for one row."""
-    if hashlib.sha256(body).digest() != digest:
-        return False
-    above = [Ancestor(number - 1, first), *entries(parents)] if first else []
-    time_ms = int.from_bytes(packed[:6], "big")
-    return not verified or revision_id(number, time_ms, above, bool(deleted), body).packed == packed

@@ -7,10 +7,13 @@ from sqlalchemy.pool import NullPool
 
 from replica.store.faults import translated
 from replica.store.identity import Identity, become_copy, new_id, read_identity
-from replica.store.leaves import update_sequence
+from replica.store.intact import IS_INTACT, define_is_intact
+from replica.store.leaves import Writer, leaves_of_many, update_sequence
 from replica.store.publish import new_file
+from replica.store.receive import is_sound, note_refusals
 from replica.store.sessions import Session, save_session
-from replica.store.sqlite import SQLiteFile
+from replica.store.sqlite import SQLiteFile, driver_of
+from replica.tally import Tally
 
 _LOCAL = ("session", "superseded")  # tables that are about this file, not about the database
 
@@ -27,6 +30,7 @@ def copy_replica(source: SQLiteFile, path: str, now_ms: int) -> None:
         _vacuum_into(source, unfinished)
         engine = create_engine(f"sqlite:///{unfinished}", poolclass=NullPool)
         with translated(path), engine.begin() as connection:
+            _leave_out_damaged(connection, now_ms)
             sessions = _become(connection, now_ms)
     if not source.read_only:
         with source.write() as connection:
@@ -37,6 +41,20 @@ def copy_replica(source: SQLiteFile, path: str, now_ms: int) -> None:
 def _vacuum_into(source: SQLiteFile, path: str) -> None:
     with source.bare() as connection:
         connection.execute("VACUUM INTO ?", (path,))
+
+
+def _leave_out_damaged(connection: Connection, now_ms: int) -> None:
+    """Damage does not travel: what is not intact is noted as refused, so that it is asked for again."""
+    define_is_intact(driver_of(connection))
+    damaged = connection.execute(text(f"SELECT DISTINCT unid FROM leaf WHERE NOT {IS_INTACT}")).scalars().all()
+    if not damaged:
+        return
+    tally, writer = Tally(), Writer(connection, now_ms)
+    for rows in leaves_of_many(connection, damaged).values():
+        sound = [row.leaf for row in rows if is_sound(row.leaf, tally)]
+        writer.put(rows, sound)
+    writer.flush()
+    note_refusals(connection, tally, (), read_identity(connection).instance_id, now_ms)
 
 
 def _become(connection: Connection, now_ms: int) -> list[Session]:
