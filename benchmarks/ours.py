@@ -6,6 +6,7 @@
     python ours.py attached A EMPTY            first copy: into an empty replica, by SQL from file to file
     python ours.py general A EMPTY             first copy: into an empty replica, batch by batch through the Peer verbs
     python ours.py replicate A B               A to B: some changed, nothing changed
+    python ours.py again A B COUNT             A to B once, then COUNT times more, one by one: what a running program sees
     python ours.py sync A B                    B to A, then A to B
     python ours.py edit A COUNT TAG            change COUNT documents, evenly spread (a preparation, not a measurement)
     python ours.py put A COUNT                 save COUNT new documents, one by one, each durable before the next
@@ -22,10 +23,16 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import replica
+from replica.canonical import Json
+from replica.clock import system_clock
+from replica.engine.meeting import Options, meet
+from replica.engine.replicate import transfer
+from replica.store.identity import new_id
 
 Outcome = dict[str, Any]
 OPENINGS = 20
@@ -70,8 +77,7 @@ def written(report: replica.Report) -> int:
     """Documents that arrived, in both directions together."""
     if not report.ok:
         raise SystemExit(f"replication failed: {report.to_dict()}")
-    directions = [report.to_dict()[name] for name in ("pull", "push")]
-    return sum(each[count] for each in directions if each for count in ("added", "updated", "deleted"))
+    return sum(tally.added + tally.updated + tally.deleted for tally in (report.pull, report.push) if tally)
 
 
 def prepare(corpus: str, a: str, empty: str, b: str) -> Outcome:
@@ -106,6 +112,20 @@ def replicate(a: str, b: str) -> Outcome:
         return timed(lambda: written(replica.replicate(source, target, direction="push")))
 
 
+def again(a: str, b: str, count: str) -> Outcome:
+    with replica.open(a) as source, replica.open(b) as target:
+        push = partial(replica.replicate, source, target, direction="push")
+        push()
+        return one_by_one([push] * int(count))
+
+
+def general(a: str, b: str) -> Outcome:
+    """As `replicate`, but by the path that every transport can take."""
+    with replica.open(a) as source, replica.open(b) as target:
+        options = Options(direction="push")
+        return timed(lambda: written(meet(source.peer, target.peer, options, transfer, system_clock, new_id)))
+
+
 def sync(a: str, b: str) -> Outcome:
     with replica.open(a) as here, replica.open(b) as there:
         return timed(lambda: written(replica.replicate(here, there)))
@@ -113,7 +133,7 @@ def sync(a: str, b: str) -> Outcome:
 
 def spread(hub: replica.Replica, count: int) -> list[str]:
     """`count` of all UNIDs in order, evenly spread; the same choice as in `peers/pouchdb.mjs`."""
-    unids = [document.unid for document in hub.documents()]
+    unids = [document.unid or "" for document in hub.documents()]
     return [unids[number * len(unids) // count] for number in range(count)]
 
 
@@ -130,8 +150,8 @@ def edit(a: str, count: str, tag: str) -> Outcome:
 def put(a: str, count: str) -> Outcome:
     def steps(hub: replica.Replica) -> Iterator[Callable[[], object]]:
         for number in range(int(count)):
-            items = {"Form": "Single", "Number": number, "Text": "x" * 800}
-            yield lambda number=number, items=items: hub.put(items, unid=f"single/{number}")
+            items: dict[str, Json] = {"Form": "Single", "Number": number, "Text": "x" * 800}
+            yield partial(hub.put, items, unid=f"single/{number}")
 
     with replica.open(a) as hub:
         return one_by_one(steps(hub))
@@ -139,7 +159,7 @@ def put(a: str, count: str) -> Outcome:
 
 def get(a: str, count: str) -> Outcome:
     with replica.open(a) as hub:
-        return one_by_one([lambda unid=unid: hub.get(unid) for unid in spread(hub, int(count))])
+        return one_by_one([partial(hub.get, unid) for unid in spread(hub, int(count))])
 
 
 def opening(a: str) -> Outcome:
@@ -153,7 +173,9 @@ VERBS: dict[str, Callable[..., Outcome]] = {
     "import": import_corpus,
     "snapshot": snapshot,
     "attached": replicate,
+    "general": general,
     "replicate": replicate,
+    "again": again,
     "sync": sync,
     "edit": edit,
     "put": put,

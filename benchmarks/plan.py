@@ -12,6 +12,7 @@ OURS, LIMIT, POUCHDB = "replica", "sqlite", "pouchdb"
 CORPUS = "corpus.ndjson"
 CLASHES = 1000
 SINGLES = 1000
+AGAIN = 20
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ def measurements(documents: int) -> list[Measurement]:
         ("import", ("import", CORPUS, "new"), documents, ()),
         ("changed", ("replicate", "a", "b"), few, changed),
         ("unchanged", ("replicate", "a", "b"), 0, ()),
+        ("again", ("again", "a", "b", str(AGAIN)), AGAIN, ()),
         ("conflicts", ("sync", "a", "b"), 2 * clashes, clash),
         ("put", ("put", "a", str(singles)), singles, ()),
         ("get", ("get", "a", str(singles)), singles, ()),
@@ -91,10 +93,11 @@ ROWS = (
     Row("first copy, attached lane", "replica/attached", "sqlite/copy", "pouchdb/copy"),
     Row("first copy, general path", "replica/general", "sqlite/copy", "pouchdb/copy"),
     Row("1 % changed", "replica/changed", peer="pouchdb/changed"),
-    Row("nothing changed", "replica/unchanged", peer="pouchdb/unchanged"),
+    Row("nothing changed, new process", "replica/unchanged", peer="pouchdb/unchanged"),
+    Row("nothing changed, 20 times", "replica/again", peer="pouchdb/again"),
     Row("1,000 conflicts, both ways", "replica/conflicts", peer="pouchdb/conflicts"),
-    Row("single put", "replica/put", peer="pouchdb/put"),
-    Row("single get", "replica/get", peer="pouchdb/get"),
+    Row("1,000 single puts", "replica/put", peer="pouchdb/put"),
+    Row("1,000 single gets", "replica/get", peer="pouchdb/get"),
 )
 
 GOALS = (

@@ -95,7 +95,7 @@ def absent_peers(wanted: bool, facts: dict[str, Any]) -> dict[str, str]:
 
 def measure(options: argparse.Namespace, work: Path) -> dict[str, Any]:
     """Everything, as the results file has it."""
-    facts = machine.facts()
+    facts, started = machine.facts(), startup.measure()
     absent = absent_peers(options.peers, facts)
     place = Workplace(work)
     corpus = make_corpus(options, work / CORPUS)
@@ -108,7 +108,7 @@ def measure(options: argparse.Namespace, work: Path) -> dict[str, Any]:
         "corpus": corpus,
         "runs": options.runs,
         "measurements": measure_all(place, measurements(corpus["documents"]), options.runs, absent),
-        "startup": startup.measure(),
+        "startup": started,
     }
 
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 
+from lanes import Failed
 from machine import ROOT
 
 RUNS = 15
@@ -30,5 +31,8 @@ def measure() -> dict[str, float]:
 
 def _seconds(command: list[str]) -> float:
     start = time.perf_counter()
-    subprocess.run(command, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.DEVNULL, check=True)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise Failed(f"{' '.join(command)}\n{done.stderr}")
     return time.perf_counter() - start

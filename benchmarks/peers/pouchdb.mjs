@@ -2,6 +2,7 @@
 //
 //   node pouchdb.mjs import CORPUS A        bulkDocs in 1000s, from a file of one JSON document a line
 //   node pouchdb.mjs replicate A B          A to B, once: first copy, some changed, nothing changed
+//   node pouchdb.mjs again A B COUNT        A to B once, then COUNT times more, one by one
 //   node pouchdb.mjs sync A B               B to A, then A to B
 //   node pouchdb.mjs edit A COUNT TAG       change COUNT documents, evenly spread (a preparation, not a measurement)
 //   node pouchdb.mjs put A COUNT            save COUNT new documents, one by one
@@ -97,6 +98,12 @@ async function oneByOne(steps) {
   return { ...outcome, latencies };
 }
 
+async function again(from, to, count) {
+  const [source, target] = [await open(from), await open(to)];
+  await oneWay(source, target);
+  return oneByOne(Array.from({ length: Number(count) }, () => () => oneWay(source, target)));
+}
+
 async function put(path, count) {
   const db = await open(path);
   const item = "x".repeat(800);
@@ -113,6 +120,7 @@ async function get(path, count) {
 const verbs = {
   import: importCorpus,
   replicate,
+  again,
   sync,
   edit,
   put,
