@@ -1,0 +1,171 @@
+"""The operators of selectors that ask something of one value: each checks its operand and returns the test."""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from replica.canonical import Json
+from replica.collation import TYPES, collation_key, rank
+from replica.errors import BadSelector
+
+PATTERN_MAX = 1000  # characters of a $regex
+
+Test = Callable[[Json], bool]
+
+
+def _refuse(name: str, wanted: str, operand: Json) -> NoReturn:
+    raise BadSelector(f"the operand of {name} is {wanted}, not {TYPES[rank(operand)]} {str(operand)[:40]!r}")
+
+
+def _is_integer(value: Json) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _equal(operand: Json) -> Test:
+    if operand is None or isinstance(operand, bool):
+        return lambda value: value is operand
+    if isinstance(operand, str):
+        return lambda value: bool(value == operand)
+    if isinstance(operand, int | float):
+        return lambda value: value == operand and not isinstance(value, bool)
+    key = collation_key(operand)
+    return lambda value: isinstance(value, list | dict) and collation_key(value) == key
+
+
+def _not_equal(operand: Json) -> Test:
+    equal = _equal(operand)
+    return lambda value: not equal(value)
+
+
+def _ordered(compare: Callable[[Any, Any], Any]) -> Callable[[Json], Test]:
+    def make(operand: Json) -> Test:
+        key = collation_key(operand)
+        return lambda value: bool(compare(collation_key(value), key))
+
+    return make
+
+
+def _in(operand: Json) -> Test:
+    if not isinstance(operand, list):
+        _refuse("$in and $nin", "an array", operand)
+    keys = {collation_key(wanted) for wanted in operand}
+
+    def test(value: Json) -> bool:
+        if isinstance(value, list):  # one element is enough; the array as a whole does not count
+            return any(collation_key(element) in keys for element in value)
+        return collation_key(value) in keys
+
+    return test
+
+
+def _not_in(operand: Json) -> Test:
+    found = _in(operand)
+    return lambda value: not found(value)
+
+
+def _all(operand: Json) -> Test:
+    if not isinstance(operand, list):
+        _refuse("$all", "an array", operand)
+    keys = {collation_key(wanted) for wanted in operand}
+    whole = collation_key(operand[0]) if len(operand) == 1 and isinstance(operand[0], list) else None
+
+    def test(value: Json) -> bool:
+        if not isinstance(value, list) or not keys:
+            return False
+        return collation_key(value) == whole or keys <= {collation_key(element) for element in value}
+
+    return test
+
+
+def _exists(operand: Json) -> Test:
+    if not isinstance(operand, bool):
+        _refuse("$exists", "true or false", operand)
+    return lambda _: operand
+
+
+def _type(operand: Json) -> Test:
+    if not isinstance(operand, str) or operand not in TYPES:
+        _refuse("$type", "one of null, boolean, number, string, array and object", operand)
+    return lambda value: TYPES[rank(value)] == operand
+
+
+def _size(operand: Json) -> Test:
+    if not _is_integer(operand) or operand < 0:
+        _refuse("$size", "an integer of 0 or more", operand)
+    return lambda value: isinstance(value, list) and len(value) == operand
+
+
+def _mod(operand: Json) -> Test:
+    if not isinstance(operand, list) or len(operand) != 2 or not all(_is_integer(number) for number in operand):
+        _refuse("$mod", "an array of two integers, [divisor, remainder]", operand)
+    divisor, remainder = operand
+    if divisor == 0:
+        _refuse("$mod", "[divisor, remainder] with a divisor other than 0", operand)
+    size = abs(divisor)
+
+    def test(value: Json) -> bool:  # the remainder has the sign of the value, as in Erlang and C
+        return _is_integer(value) and (value % size if value >= 0 else -(-value % size)) == remainder
+
+    return test
+
+
+def _begins_with(operand: Json) -> Test:
+    if not isinstance(operand, str):
+        _refuse("$beginsWith", "a string", operand)
+    return lambda value: isinstance(value, str) and value.startswith(operand)
+
+
+def _regex(operand: Json) -> Test:
+    """Python's own `re`, which can take exponential time: right as long as selectors come from the local user only.
+
+    Before selectors arrive from the network, this must become a matcher of linear time.
+    """
+    if not isinstance(operand, str):
+        _refuse("$regex", "a string", operand)
+    if len(operand) > PATTERN_MAX:
+        raise BadSelector(f"the pattern of $regex is longer than {PATTERN_MAX:,} characters")
+    try:
+        search = re.compile(operand).search
+    except (re.error, OverflowError, RecursionError, Warning) as error:
+        raise BadSelector(f"{operand[:80]!r} is not a regular expression: {error}") from error
+    return lambda value: isinstance(value, str) and search(value) is not None
+
+
+def _element_matches(inside: Test) -> Test:
+    return lambda value: isinstance(value, list) and any(inside(element) for element in value)
+
+
+def _every_element_matches(inside: Test) -> Test:
+    return lambda value: isinstance(value, list) and bool(value) and all(inside(element) for element in value)
+
+
+def _name_matches(inside: Test) -> Test:
+    return lambda value: isinstance(value, dict) and any(inside(name) for name in value)
+
+
+OPERATORS: dict[str, Callable[[Json], Test]] = {
+    "$all": _all,
+    "$beginsWith": _begins_with,
+    "$eq": _equal,
+    "$exists": _exists,
+    "$gt": _ordered(operator.gt),
+    "$gte": _ordered(operator.ge),
+    "$in": _in,
+    "$lt": _ordered(operator.lt),
+    "$lte": _ordered(operator.le),
+    "$mod": _mod,
+    "$ne": _not_equal,
+    "$nin": _not_in,
+    "$regex": _regex,
+    "$size": _size,
+    "$type": _type,
+}
+
+NESTED: dict[str, Callable[[Test], Test]] = {
+    "$allMatch": _every_element_matches,
+    "$elemMatch": _element_matches,
+    "$keyMapMatch": _name_matches,
+}
