@@ -269,6 +269,7 @@ class Replica:
 
         `documents`: live; `deleted`: stubs; `conflicts`: conflict documents; `conflicted`: documents that have some.
         """
+        size = compaction.file_bytes(self._file)
         with self._file.read() as connection:
             identity = read_identity(connection)
             return {
@@ -277,7 +278,7 @@ class Replica:
                 "title": read_setting(connection, "title"),
                 **count_all(connection)._asdict(),
                 "update_seq": update_sequence(connection),
-                "bytes": compaction.file_bytes(self._file),
+                "bytes": size,
                 "schema": SCHEMA,
             }
 
