@@ -32,6 +32,8 @@ def parse(text: bytes | str) -> Json:
             text = text.decode()
         except UnicodeDecodeError as error:
             raise BadDocument(f"not UTF-8: byte {error.object[error.start]:#04x} at offset {error.start}") from error
+    elif not text.isascii():
+        _check_unicode(text)
     if text.startswith("\ufeff"):
         raise BadDocument("the text begins with a byte-order mark", hint="Save the file as UTF-8 without a BOM.")
     try:
@@ -59,6 +61,13 @@ def canonical(value: Json) -> bytes:
         raise BadDocument(f"nested deeper than {DEPTH_MAX} levels") from error
     except ValueError as error:
         raise BadDocument("a number is NaN, Infinity, or longer than JSON here may be") from error
+
+
+def _check_unicode(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise BadDocument("a text holds a lone surrogate, which is not Unicode") from error
 
 
 def check(value: object) -> None:
