@@ -72,8 +72,11 @@ def next_revision(
 
     Without `marks`, every item that differs from a parent's is marked as changed here. `limit` bounds the ancestry.
     """
+    if not parents:
+        revision = revision_id(1, time_ms, (), deleted, items)
+        return Leaf(unid, revision, deleted, True, Ancestry(), "", hashlib.sha256(items).digest(), items)
     parents = sorted(parents, key=lambda parent: parent.revision, reverse=True)
-    number = parents[0].revision.number + 1 if parents else 1
+    number = parents[0].revision.number + 1
     packed = [Ancestor.of(p.revision) for p in parents]
     revision = revision_id(number, time_ms, packed, deleted, items)
     closing = [Ancestor.of(closing_stub(p, limit).revision) for p in parents[1:]]
@@ -90,8 +93,6 @@ def closing_stub(leaf: Leaf, limit: int) -> Leaf:
 def _marks_text(parents: list[Leaf], items: bytes, own: Ancestor, marks: Marks | None) -> str | None:
     if any(p.marks is None for p in parents):
         return None
-    if not parents:
-        return ""
     after = _parse_items(items)
     if marks is None:
         marks = dict(parents[0].read_marks() or {})

@@ -127,6 +127,9 @@ class Writer:
 
     def put(self, before: list[Stored], after: list[Leaf]) -> None:
         """Replace the leaves of a document. Leaves that are the same objects in both lists keep their rows."""
+        if not before and len(after) == 1:
+            self._insert(after[0], wins=True)
+            return
         wins = winner(after)
         kept = {id(leaf) for leaf in after}
         revisions = {leaf.revision for leaf in after}

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from replica.errors import Locked
+from replica.store.faults import file_errors
 
 _NAP_S = 0.001
 
@@ -47,7 +48,8 @@ class WriterLock:
 
     def _acquire(self, path: str, deadline: float) -> None:
         if self._fd is None:
-            self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            with file_errors(path):
+                self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         while True:
             try:
                 fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

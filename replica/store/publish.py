@@ -37,6 +37,15 @@ def new_file(path: str) -> Iterator[str]:
                 os.unlink(leftover)
 
 
+def forget_unfinished(path: str) -> None:
+    """Remove the second name that a crash in the middle of publishing left to the file at `path`."""
+    folder, name = os.path.split(path)
+    with file_errors(path), os.scandir(folder or ".") as listing:
+        for entry in listing:
+            if entry.name.startswith(f"{name}.") and entry.name.endswith(".new") and os.path.samefile(entry, path):
+                os.unlink(entry)
+
+
 def _touch(path: str) -> None:
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666))
 

@@ -19,7 +19,7 @@ from sqlalchemy.pool import NullPool, Pool, QueuePool, StaticPool
 from replica.errors import HardLinked, Mistake, NotADatabase, NotFound, ReadOnly, Replaced
 from replica.store.faults import translated
 from replica.store.lock import WriterLock
-from replica.store.publish import new_file
+from replica.store.publish import forget_unfinished, new_file
 from replica.store.schema import check_schema, create_schema
 
 MEMORY = ":memory:"
@@ -181,10 +181,24 @@ def _engine(connect: object, pool: type[Pool]) -> Engine:
     return engine
 
 
+def unfinished_engine(path: str) -> Engine:
+    """For filling a file that has not been published yet: until then a crash may cost all of it, so nothing is synced."""
+
+    def connect() -> sqlite3.Connection:
+        connection = sqlite3.connect(path, isolation_level=None)
+        connection.execute("PRAGMA synchronous = OFF")
+        return connection
+
+    return _engine(connect, NullPool)
+
+
 def open_file(path: str, busy_timeout: float) -> SQLiteFile:
     """The file of ours at `path`, which must be there; it is not changed when it is refused."""
     path = os.path.realpath(path)
     _check_path(path)
+    if os.stat(path).st_nlink > 1:
+        forget_unfinished(path)
+        _check_names(path)
     file = SQLiteFile(path, busy_timeout)
     try:
         with translated(path), file.bare() as connection:
@@ -206,10 +220,8 @@ def create_file(path: str, busy_timeout: float) -> SQLiteFile:
             create_schema(transaction)
         return file
     path = os.path.realpath(path)
-    with new_file(path) as unfinished:
-        engine = create_engine(f"sqlite:///{unfinished}", poolclass=NullPool)
-        with translated(path), engine.begin() as transaction:
-            create_schema(transaction)
+    with new_file(path) as unfinished, translated(path), unfinished_engine(unfinished).begin() as transaction:
+        create_schema(transaction)
     return open_file(path, busy_timeout)
 
 
@@ -222,10 +234,14 @@ def _check_path(path: str) -> None:
         raise NotADatabase(f"{path}: {error.strerror}") from error
     if not os.path.isfile(path) or status.st_size == 0:
         raise NotADatabase(f"{path} is {'empty' if os.path.isfile(path) else 'not a file'}")
-    if status.st_nlink > 1:
-        raise HardLinked(f"{path} has {status.st_nlink} names (hard links)")
     if not os.access(path, os.R_OK):
         raise ReadOnly(f"{path} cannot be read", hint="Ask the owner of the file for permission.")
+
+
+def _check_names(path: str) -> None:
+    names = os.stat(path).st_nlink
+    if names > 1:
+        raise HardLinked(f"{path} has {names} names (hard links)")
 
 
 def _check_content(path: str, connection: sqlite3.Connection) -> None:

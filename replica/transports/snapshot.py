@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, create_engine, text
-from sqlalchemy.pool import NullPool
+from sqlalchemy import Connection, text
 
 from replica.store.faults import translated
 from replica.store.identity import Identity, become_copy, new_id, read_identity
@@ -12,7 +11,7 @@ from replica.store.leaves import Writer, leaves_of_many, update_sequence
 from replica.store.publish import new_file
 from replica.store.receive import is_sound, note_refusals
 from replica.store.sessions import Session, save_session
-from replica.store.sqlite import SQLiteFile, driver_of
+from replica.store.sqlite import SQLiteFile, driver_of, unfinished_engine
 from replica.tally import Tally
 
 _LOCAL = ("session", "superseded")  # tables that are about this file, not about the database
@@ -28,8 +27,7 @@ def copy_replica(source: SQLiteFile, path: str, now_ms: int) -> None:
     """Make a new replica of the same database at `path`. Both sides remember that they hold the same."""
     with new_file(path) as unfinished:
         _vacuum_into(source, unfinished)
-        engine = create_engine(f"sqlite:///{unfinished}", poolclass=NullPool)
-        with translated(path), engine.begin() as connection:
+        with translated(path), unfinished_engine(unfinished).begin() as connection:
             _leave_out_damaged(connection, now_ms)
             sessions = _become(connection, now_ms)
     if not source.read_only:
