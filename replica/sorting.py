@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from replica.canonical import Json
-from replica.collation import sort_key
 from replica.document import Document
 from replica.errors import BadSelector
+from replica.selection import sort_key
 
 
 def arranged(

@@ -9,8 +9,7 @@ from sqlalchemy import Connection, text
 
 from replica.document import Document
 from replica.errors import BadSelector, Exists, NotFound
-from replica.narrowing import item_expression
-from replica.selection import Selector
+from replica.selection import Selector, item_expression
 from replica.store.leaves import leaf_query, stored
 from replica.store.reading import conflict_documents, in_order, live_documents
 from replica.store.sqlite import SQLiteFile

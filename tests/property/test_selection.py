@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from replica.canonical import canonical
-from replica.collation import collation_key
 from replica.errors import BadSelector
-from replica.narrowing import Narrowing, item_expression
 from replica.selection import compile_selector
+from replica.selection.collation import collation_key
+from replica.selection.narrowing import Narrowing, item_expression
 
 NUMBERS = [
     *(0, 1, -1, 2, -2, 5, -0.0, 1.0, 0.5, -0.5, 1.5, 0.1, 0.30000000000000004, 5e-324, -5e-324, 1e16, 1e22, 1e23),

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine, text
 
-from replica.collation import collation_key, sort_key
 from replica.errors import BadSelector
-from replica.narrowing import item_expression
 from replica.selection import compile_selector
+from replica.selection.collation import collation_key, sort_key
+from replica.selection.narrowing import item_expression
 
 NUL = "\0"
 

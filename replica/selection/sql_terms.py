@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from replica.canonical import Json
-from replica.collation import Path, is_index
+from replica.selection.collation import Path, is_index
 
 PATH_MAX = 1000  # characters of an item path that is worth an expression
 DEPTH_MAX = 16  # of brackets: SQLite's parser gives up at about 28

@@ -11,10 +11,22 @@ from collections.abc import Callable, Collection, Iterable
 from typing import NamedTuple
 
 from replica.canonical import Json
-from replica.collation import ARRAY, NULL, NUMBER, OBJECT, STRING, TRUE, parse_path, rank
-from replica.conditions import All, AnyOf, Condition, Node
 from replica.errors import BadSelector
-from replica.sql_terms import EVERYTHING, NOTHING, Item, Term, around, both, cut, either, is_plain, json_path, successor
+from replica.selection.collation import ARRAY, NULL, NUMBER, OBJECT, STRING, TRUE, parse_path, rank
+from replica.selection.conditions import All, AnyOf, Condition, Node
+from replica.selection.sql_terms import (
+    EVERYTHING,
+    NOTHING,
+    Item,
+    Term,
+    around,
+    both,
+    cut,
+    either,
+    is_plain,
+    json_path,
+    successor,
+)
 
 PARAMETERS_MAX = 10_000  # SQLite takes 32,766 in one statement
 

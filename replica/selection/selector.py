@@ -22,11 +22,11 @@ from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from replica.canonical import Json, canonical, check, parse
-from replica.collation import TYPES, Path, parse_path, rank
-from replica.conditions import All, AnyOf, Node, condition, nested
 from replica.errors import BadDocument, BadSelector
-from replica.narrowing import Narrowing, narrow
-from replica.operators import NESTED, OPERATORS
+from replica.selection.collation import TYPES, Path, parse_path, rank
+from replica.selection.conditions import All, AnyOf, Node, condition, nested
+from replica.selection.narrowing import Narrowing, narrow
+from replica.selection.operators import NESTED, OPERATORS
 
 LEVELS_MAX = 50  # of nesting; operands of conditions are not counted
 NODES_MAX = 1000  # item names and operators

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from replica.canonical import Json
-from replica.collation import TYPES, collation_key, rank
 from replica.errors import BadSelector
+from replica.selection.collation import TYPES, collation_key, rank
 
 PATTERN_MAX = 1000  # characters of a $regex
 

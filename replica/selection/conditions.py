@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import NamedTuple, Protocol
 
 from replica.canonical import Json
-from replica.collation import MISSING, NOWHERE, Path, look_up
-from replica.operators import NESTED, OPERATORS, Test
+from replica.selection.collation import MISSING, NOWHERE, Path, look_up
+from replica.selection.operators import NESTED, OPERATORS, Test
 
 
 class Node(Protocol):
