@@ -293,15 +293,18 @@ class Replica:
 
     def copy(self, path: str) -> Replica:
         """Make a new replica of the same database at `path`. `Exists`."""
+        self._file.check_outside("copying")
         copy_replica(self._file, str(path), self._clock())
         return open(path, clock=self._clock)
 
     def backup(self, path: str) -> None:
         """Write a backup: an ordinary file that is this replica as it is now. `Exists`."""
+        self._file.check_outside("a backup")
         copy_file(self._file, str(path))
 
     def compact(self) -> dict[str, Any]:
         """Forget superseded revisions as the settings say, and give free space back."""
+        self._file.check_outside("compaction")
         return compaction.compact(self._file, self._clock())
 
     def verify(self) -> dict[str, Any]:

@@ -42,6 +42,8 @@ def replicate(
     )
     with ExitStack() as stack:
         a, b = (stack.enter_context(_opened(end)) for end in (here, there))
+        for end in (a, b):
+            end.peer.file.check_outside("replication")  # a peer would remember what is not durable yet
         report = meet(a.peer, b.peer, options, fastest, system_clock, new_id)
     report.seconds = elapsed()
     return report

@@ -49,7 +49,7 @@ class WriterLock:
     def _acquire(self, path: str, deadline: float) -> None:
         if self._fd is None:
             with file_errors(path):
-                self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+                self._fd = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
         while True:
             try:
                 fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -58,10 +58,9 @@ class SQLiteFile:
         return connection
 
     def _uri(self, mode: str) -> str:
-        """SQLite cannot read a WAL database in a folder that it may not write to, unless it is told that nobody writes."""
-        may_write = not self.read_only or os.access(os.path.dirname(self.path), os.W_OK)
-        frozen = "" if may_write or os.path.exists(f"{self.path}-wal") else "&immutable=1"
-        return f"file:{quote(self.path)}?mode={mode}{frozen}"
+        """On a medium that nobody can write, SQLite has to be told so: else it wants to make files beside a WAL database."""
+        frozen = self.read_only and os.statvfs(self.path).f_flag & os.ST_RDONLY
+        return f"file:{quote(self.path)}?mode={mode}{'&immutable=1' if frozen else ''}"
 
     def attach_to(self, connection: sqlite3.Connection) -> None:
         """Make this file readable, and not writable, in another one's connection, as the schema `source`."""
@@ -105,6 +104,11 @@ class SQLiteFile:
                     self._check_identity()
                 finally:
                     self._local.connection = None
+
+    def check_outside(self, what: str) -> None:
+        """Refuse (`Mistake`) what would be part of this thread's `batch` and cannot be."""
+        if getattr(self._local, "connection", None) is not None:
+            raise Mistake(f"{what} cannot be done inside batch()", hint="End the batch first.")
 
     @contextmanager
     def bare(self) -> Iterator[sqlite3.Connection]:
