@@ -6,18 +6,22 @@
 1
 """
 
-from replica import errors
-from replica.document import Document
-from replica.engine.replicate import Progress
-from replica.engine.report import Report
-from replica.errors import ReplicaError
-from replica.following import Change
-from replica.replica import Replica, create, open
-from replica.replication import replicate
-from replica.resolving import Conflict, ConflictLeaf
-from replica.store.loading import ImportReport
-from replica.store.sessions import Session
-from replica.tally import Failure, Tally
+import importlib
+import typing
+
+if typing.TYPE_CHECKING:
+    from replica import errors
+    from replica.document import Document
+    from replica.engine.replicate import Progress
+    from replica.engine.report import Report
+    from replica.errors import ReplicaError
+    from replica.following import Change
+    from replica.replica import Replica, create, open, upgrade
+    from replica.replication import replicate
+    from replica.resolving import Conflict, ConflictLeaf
+    from replica.store.loading import ImportReport
+    from replica.store.sessions import Session
+    from replica.tally import Failure, Tally
 
 __all__ = [
     "Change",
@@ -36,4 +40,40 @@ __all__ = [
     "errors",
     "open",
     "replicate",
+    "upgrade",
 ]
+
+# Where each name lives. A module is loaded when one of its names is first used: SQLAlchemy alone takes longer than most
+# commands, and `replicate --help` needs none of it.
+_HOMES = {
+    "Change": "replica.following",
+    "Conflict": "replica.resolving",
+    "ConflictLeaf": "replica.resolving",
+    "Document": "replica.document",
+    "Failure": "replica.tally",
+    "ImportReport": "replica.store.loading",
+    "Progress": "replica.engine.replicate",
+    "Replica": "replica.replica",
+    "ReplicaError": "replica.errors",
+    "Report": "replica.engine.report",
+    "Session": "replica.store.sessions",
+    "Tally": "replica.tally",
+    "create": "replica.replica",
+    "errors": "replica.errors",
+    "open": "replica.replica",
+    "replicate": "replica.replication",
+    "upgrade": "replica.replica",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'replica' has no attribute {name!r}")
+    home = importlib.import_module(_HOMES[name])
+    found = home if home.__name__ == f"replica.{name}" else getattr(home, name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return __all__

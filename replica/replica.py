@@ -34,7 +34,7 @@ from replica.store.reading import (
 from replica.store.saving import close_conflict, delete, save, save_conflict
 from replica.store.sessions import Session, all_sessions, forget_sessions
 from replica.store.settings import SETTINGS, check_setting, read_setting, read_settings, write_setting
-from replica.store.sqlite import SQLiteFile, create_file, open_file
+from replica.store.sqlite import SQLiteFile, create_file, open_file, upgrade_file
 from replica.store.tables import SCHEMA
 from replica.transports.direct import DirectPeer
 from replica.transports.snapshot import copy_file, copy_replica
@@ -65,6 +65,14 @@ def open(path: str, *, clock: Clock = system_clock, busy_timeout: float = BUSY_T
     A replica that may only be read can be read, and pulled from.
     """
     return Replica(open_file(str(path), busy_timeout), clock)
+
+
+def upgrade(path: str, *, busy_timeout: float = BUSY_TIMEOUT_S) -> bool:
+    """Bring the file at `path`, written by an older version, up to date; whether there was anything to do.
+
+    All or nothing, in one transaction. `ReadOnly`, `Locked`, and the errors of `open` except `TooOld`.
+    """
+    return upgrade_file(str(path), busy_timeout)
 
 
 class Replica:

@@ -16,11 +16,11 @@ from urllib.parse import quote
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.pool import NullPool, Pool, QueuePool, StaticPool
 
-from replica.errors import HardLinked, Mistake, NotADatabase, NotFound, ReadOnly, Replaced
+from replica.errors import HardLinked, Mistake, NotADatabase, NotFound, ReadOnly, Replaced, TooOld
 from replica.store.faults import translated
 from replica.store.lock import WriterLock
 from replica.store.publish import forget_unfinished, new_file
-from replica.store.schema import check_schema, create_schema
+from replica.store.schema import check_schema, create_schema, upgrade_schema
 
 MEMORY = ":memory:"
 POOL_SIZE = 8  # connections kept; more threads than that open and close extra ones
@@ -227,6 +227,21 @@ def create_file(path: str, busy_timeout: float) -> SQLiteFile:
     with new_file(path) as unfinished, translated(path), unfinished_engine(unfinished).begin() as transaction:
         create_schema(transaction)
     return open_file(path, busy_timeout)
+
+
+def upgrade_file(path: str, busy_timeout: float) -> bool:
+    """Bring an older file of ours up to date, all or nothing; whether there was anything to do."""
+    try:
+        open_file(path, busy_timeout).close()
+    except TooOld:
+        file = SQLiteFile(os.path.realpath(path), busy_timeout)
+        try:
+            with file.write() as transaction:
+                upgrade_schema(transaction)
+        finally:
+            file.close()
+        return True
+    return False
 
 
 def _check_path(path: str) -> None:

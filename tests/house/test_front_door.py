@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import types
 
 import replica
+from tests.house.source import ROOT
 
 
 def test_the_list_of_names_is_sorted() -> None:
@@ -21,3 +24,13 @@ def test_the_list_of_names_is_the_public_namespace() -> None:
     listed = set(replica.__all__)
     assert set() == found - listed
     assert set() == {name for name in listed if not hasattr(replica, name)}
+
+
+def test_every_name_has_one_home() -> None:
+    assert list(replica.__all__) == list(replica._HOMES)
+
+
+def test_importing_the_front_door_loads_nothing_behind_it() -> None:
+    look = "import sys, replica; print(sorted({'sqlalchemy', 'sqlite3', 'json'} & sys.modules.keys()))"
+    answer = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert "[]\n" == answer.stdout
