@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from replica.clock import MS_MAX
@@ -21,6 +21,8 @@ TEXT_MAX = 256  # characters of a foreign revision after the dash
 
 WIDTH = 16  # bytes of a packed revision
 _ENTRY = 8 + WIDTH  # bytes of a numbered, packed revision
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST_MS = 253_402_300_799_999  # of the year 9999, where Python's calendar ends
 
 _OURS = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _TEXT = re.compile(r"([1-9][0-9]{0,15})-([^\x00]+)", re.DOTALL | re.ASCII)
@@ -63,7 +65,7 @@ class Revision(NamedTuple):
     @property
     def time(self) -> datetime:
         """The sequence time of an id of ours, as an aware UTC datetime (the last millisecond of 9999 at most)."""
-        return datetime.fromtimestamp(min(self.time_ms, 253_402_300_799_999) / 1000, UTC)
+        return _EPOCH + timedelta(milliseconds=min(self.time_ms, _LAST_MS))
 
 
 class Ancestor(NamedTuple):
@@ -109,11 +111,11 @@ class Ancestry(NamedTuple):
         at = (number - 1 - ancestor.number) * WIDTH
         if at >= 0 and self.line[at : at + WIDTH] == ancestor.packed:
             return True
-        return bool(self.side) and ancestor in set(entries(self.side))
+        return bool(self.side or self.parents) and ancestor in set(entries(self.side + self.parents))
 
     def all(self, number: int) -> set[Ancestor]:
-        """Every ancestor of a revision whose sequence number is `number`."""
-        return set(self.in_line(number)).union(entries(self.side))
+        """Every ancestor of a revision whose sequence number is `number`; its parents also where the bound cut them off."""
+        return set(self.in_line(number)).union(entries(self.side + self.parents))
 
     def in_line(self, number: int) -> Iterator[Ancestor]:
         """The straight line of a revision whose sequence number is `number`, newest first."""
@@ -146,7 +148,7 @@ def descend(parents: list[tuple[Revision, Ancestry]], also: Iterable[Ancestor], 
         return Ancestry()
     (first, above), others = parents[0], parents[1:]
     line = (first.packed + above.line)[: limit * WIDTH]
-    beside = set(entries(above.side)).union(also)
+    beside = set(entries(above.side + above.parents)).union(also)
     for revision, ancestry in others:
         beside |= ancestry.all(revision.number) | {Ancestor.of(revision)}
     side = _beside(line, first.number + 1, beside, limit)
