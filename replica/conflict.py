@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from replica.canonical import Json, canonical
-from replica.document import Leaf, next_revision, same_item
 from replica.errors import Corrupt
+from replica.leaf import Leaf, next_revision, same_item
 from replica.revision import Ancestor, join
 
 

@@ -20,6 +20,7 @@ from replica.store import checking, compaction, searching
 from replica.store.identity import Identity, found, new_unid, read_identity
 from replica.store.leaves import update_sequence, winner_of
 from replica.store.loading import Entry, ImportReport, Reader, load, numbered
+from replica.store.opening import create_file, open_file, upgrade_file
 from replica.store.reading import (
     conflict_documents,
     count_all,
@@ -33,8 +34,8 @@ from replica.store.reading import (
 )
 from replica.store.saving import close_conflict, delete, save, save_conflict
 from replica.store.sessions import Session, all_sessions, forget_sessions
-from replica.store.settings import SETTINGS, check_setting, read_setting, read_settings, write_setting
-from replica.store.sqlite import SQLiteFile, create_file, open_file, upgrade_file
+from replica.store.settings import Settings, check_setting, read_setting, write_setting
+from replica.store.sqlite import SQLiteFile
 from replica.store.tables import SCHEMA
 from replica.transports.direct import DirectPeer
 from replica.transports.snapshot import copy_file, copy_replica
@@ -85,7 +86,7 @@ class Replica:
         self._file = file
         self._clock = clock
         self.path = file.path
-        self.settings: MutableMapping[str, Json] = _Settings(file)
+        self.settings: MutableMapping[str, Json] = Settings(file)
 
     @property
     def peer(self) -> DirectPeer:
@@ -337,34 +338,6 @@ class Replica:
 
     def __repr__(self) -> str:
         return f"Replica({self.path!r})"
-
-
-class _Settings(MutableMapping[str, Json]):
-    def __init__(self, file: SQLiteFile) -> None:
-        self._file = file
-
-    def __getitem__(self, name: str) -> Json:
-        if name not in SETTINGS:
-            check_setting(name, None)
-        with self._file.read() as connection:
-            return read_setting(connection, name)
-
-    def __setitem__(self, name: str, value: Json) -> None:
-        with self._file.write() as connection:
-            write_setting(connection, name, value)
-
-    def __delitem__(self, name: str) -> None:
-        self[name] = SETTINGS[name].default
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(SETTINGS)
-
-    def __len__(self) -> int:
-        return len(SETTINGS)
-
-    def __repr__(self) -> str:
-        with self._file.read() as connection:
-            return repr(read_settings(connection))
 
 
 _SHOWN = ("$Conflict", "$Ref")

@@ -1,4 +1,4 @@
-"""`replicate`: from two names to two peers, the fastest lane between them, and a report."""
+"""From two names to two peers, the fastest lane between them, and a report."""
 
 from __future__ import annotations
 

@@ -10,8 +10,9 @@ from typing import Any
 from replica.canonical import Json
 from replica.clock import Clock
 from replica.conflict import Version, conflict_unid, differences
-from replica.document import Leaf, check_items, check_unid
+from replica.document import check_items, check_unid
 from replica.errors import Mistake, NotFound
+from replica.leaf import Leaf
 from replica.revision import Revision
 from replica.store.leaves import conflict_leaf
 from replica.store.reading import conflicted_unids

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from replica.conflict import versions, winner
-from replica.document import Leaf
+from replica.leaf import Leaf
 
 FAILURES_MAX = 1000  # named in a report; the counts go on, and the receiving side keeps the whole list
 

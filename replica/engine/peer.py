@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
 from replica.changes import Entry, Offer, Page
-from replica.document import Leaf
+from replica.leaf import Leaf
 from replica.revision import Ancestor, Revision
 from replica.store.sessions import Session
 from replica.tally import Tally

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, TextClause, TextualSelect, column, text
 
 from replica.conflict import conflict_unid, versions, winner
-from replica.document import Leaf
+from replica.leaf import Leaf
 from replica.revision import Ancestor, Ancestry, Revision, entries
 
 

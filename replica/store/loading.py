@@ -12,8 +12,8 @@ from sqlalchemy import Connection, text
 from replica.canonical import canonical
 from replica.clock import Clock
 from replica.conflict import unite, winner
-from replica.document import NOTHING, Leaf, next_revision
 from replica.errors import ReplicaError, StaleRevision, TooLarge
+from replica.leaf import NOTHING, Leaf, next_revision
 from replica.revision import Revision
 from replica.store.identity import new_unid
 from replica.store.leaves import Writer, conflict_leaf, leaves_of_many

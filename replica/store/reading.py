@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, text
 
 from replica.conflict import conflict_unid, winner
-from replica.document import Document, Leaf
+from replica.document import Document
+from replica.leaf import Leaf
 from replica.revision import Ancestry, Revision
 from replica.store.leaves import conflict_leaf, leaf_query, leaves_of, stored, winner_of
 from replica.store.sqlite import SQLiteFile

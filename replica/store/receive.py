@@ -9,8 +9,8 @@ from sqlalchemy import Connection, text
 
 from replica.canonical import Json
 from replica.conflict import check_leaf, policy_for, settle, unite
-from replica.document import Leaf
 from replica.errors import Corrupt, TooLarge
+from replica.leaf import Leaf
 from replica.revision import Ancestor, Revision
 from replica.store.leaves import Stored, Writer, leaves_of_many
 from replica.store.settings import read_setting

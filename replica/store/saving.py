@@ -5,8 +5,8 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from replica.conflict import Version, live, unite, versions, winner
-from replica.document import NOTHING, Leaf, next_revision
 from replica.errors import NotFound, StaleRevision, TooLarge
+from replica.leaf import NOTHING, Leaf, next_revision
 from replica.revision import Revision
 from replica.store.leaves import Stored, Writer, conflict_leaf, leaves_of
 from replica.store.settings import read_setting

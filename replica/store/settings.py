@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, MutableMapping
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, select, text
@@ -11,6 +11,7 @@ from sqlalchemy import Connection, bindparam, select, text
 from replica.canonical import Json, canonical, parse
 from replica.errors import BadSettings, NotSupported
 from replica.store import tables
+from replica.store.sqlite import SQLiteFile
 
 
 class Setting(NamedTuple):
@@ -109,3 +110,33 @@ def write_setting(connection: Connection, name: str, value: Json) -> None:
         text("INSERT OR REPLACE INTO setting VALUES (:name, :value)"),
         {"name": name, "value": canonical(value).decode()},
     )
+
+
+class Settings(MutableMapping[str, Json]):
+    """The settings of a replica as a mapping; deleting one goes back to its default."""
+
+    def __init__(self, file: SQLiteFile) -> None:
+        self._file = file
+
+    def __getitem__(self, name: str) -> Json:
+        if name not in SETTINGS:
+            check_setting(name, None)
+        with self._file.read() as connection:
+            return read_setting(connection, name)
+
+    def __setitem__(self, name: str, value: Json) -> None:
+        with self._file.write() as connection:
+            write_setting(connection, name, value)
+
+    def __delitem__(self, name: str) -> None:
+        self[name] = SETTINGS[name].default
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(SETTINGS)
+
+    def __len__(self) -> int:
+        return len(SETTINGS)
+
+    def __repr__(self) -> str:
+        with self._file.read() as connection:
+            return repr(read_settings(connection))

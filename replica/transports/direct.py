@@ -10,9 +10,9 @@ from sqlalchemy import Connection, text
 from replica import changes
 from replica.changes import Entry, Offer, Page
 from replica.clock import Clock
-from replica.document import Leaf
 from replica.engine.history import has_forked
 from replica.engine.peer import Batch, Greeting, is_wanted
+from replica.leaf import Leaf
 from replica.revision import Revision
 from replica.store.identity import Identity, read_identity, renew
 from replica.store.leaves import foreign_texts, leaves_of_many, remember_texts, update_sequence

@@ -1,0 +1,100 @@
+"""Opening, making and upgrading files, and what is refused there without touching it."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+
+from sqlalchemy import Engine
+from sqlalchemy.pool import NullPool
+
+from replica.errors import HardLinked, NotADatabase, NotFound, ReadOnly, TooOld
+from replica.store.faults import translated
+from replica.store.publish import forget_unfinished, new_file
+from replica.store.schema import check_schema, create_schema, upgrade_schema
+from replica.store.sqlite import MEMORY, SQLiteFile, make_engine
+
+
+def unfinished_engine(path: str) -> Engine:
+    """For filling a file that has not been published yet: until then a crash may cost all of it, so nothing is synced."""
+
+    def connect() -> sqlite3.Connection:
+        connection = sqlite3.connect(path, isolation_level=None)
+        connection.execute("PRAGMA synchronous = OFF")
+        return connection
+
+    return make_engine(connect, NullPool)
+
+
+def open_file(path: str, busy_timeout: float) -> SQLiteFile:
+    """The file of ours at `path`, which must be there; it is not changed when it is refused."""
+    path = os.path.realpath(path)
+    _check_path(path)
+    if os.stat(path).st_nlink > 1:
+        forget_unfinished(path)
+        _check_names(path)
+    file = SQLiteFile(path, busy_timeout)
+    try:
+        with translated(path), file.bare() as connection:
+            _check_content(path, connection)
+            if not file.read_only and connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+                with file.alone():
+                    connection.execute("PRAGMA journal_mode = WAL")
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def create_file(path: str, busy_timeout: float) -> SQLiteFile:
+    """A new file with empty tables; `Exists` if the name is taken."""
+    if path == MEMORY:
+        file = SQLiteFile(MEMORY, busy_timeout)
+        with file.write() as transaction:
+            create_schema(transaction)
+        return file
+    path = os.path.realpath(path)
+    with new_file(path) as unfinished, translated(path), unfinished_engine(unfinished).begin() as transaction:
+        create_schema(transaction)
+    return open_file(path, busy_timeout)
+
+
+def upgrade_file(path: str, busy_timeout: float) -> bool:
+    """Bring an older file of ours up to date, all or nothing; whether there was anything to do."""
+    try:
+        open_file(path, busy_timeout).close()
+    except TooOld:
+        file = SQLiteFile(os.path.realpath(path), busy_timeout)
+        try:
+            with file.write() as transaction:
+                upgrade_schema(transaction)
+        finally:
+            file.close()
+        return True
+    return False
+
+
+def _check_path(path: str) -> None:
+    try:
+        status = os.stat(path)
+    except FileNotFoundError:
+        raise NotFound(f"there is no file {path}", hint=f"`replicate create {path}` makes a new database.") from None
+    except OSError as error:
+        raise NotADatabase(f"{path}: {error.strerror}") from error
+    if not os.path.isfile(path) or status.st_size == 0:
+        raise NotADatabase(f"{path} is {'empty' if os.path.isfile(path) else 'not a file'}")
+    if not os.access(path, os.R_OK):
+        raise ReadOnly(f"{path} cannot be read", hint="Ask the owner of the file for permission.")
+
+
+def _check_names(path: str) -> None:
+    names = os.stat(path).st_nlink
+    if names > 1:
+        raise HardLinked(f"{path} has {names} names (hard links)")
+
+
+def _check_content(path: str, connection: sqlite3.Connection) -> None:
+    application_id, user_version = (
+        connection.execute(f"PRAGMA {n}").fetchone()[0] for n in ("application_id", "user_version")
+    )
+    check_schema(path, application_id, user_version)
