@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from urllib.parse import quote
 
 from sqlalchemy import Engine
 from sqlalchemy.pool import NullPool
 
 from replica.errors import HardLinked, NotADatabase, NotFound, ReadOnly, TooOld
 from replica.store.faults import translated
-from replica.store.publish import forget_unfinished, new_file
+from replica.store.publish import forget_logs, forget_unfinished, new_file
 from replica.store.schema import check_schema, create_schema, upgrade_schema
 from replica.store.sqlite import MEMORY, SQLiteFile, make_engine
+from replica.store.tables import APPLICATION_ID, BACKUP_ID
 
 
 def unfinished_engine(path: str) -> Engine:
@@ -35,11 +37,14 @@ def open_file(path: str, busy_timeout: float) -> SQLiteFile:
         _check_names(path)
     file = SQLiteFile(path, busy_timeout)
     try:
-        with translated(path), file.bare() as connection:
-            _check_content(path, connection)
-            if not file.read_only and connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
-                with file.alone():
-                    connection.execute("PRAGMA journal_mode = WAL")
+        with translated(path):
+            if not file.read_only:
+                _settle_backup(file)
+            with file.bare() as connection:
+                _check_content(path, connection)
+                if not file.read_only and connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+                    with file.alone():
+                        connection.execute("PRAGMA journal_mode = WAL")
     except BaseException:
         file.close()
         raise
@@ -72,6 +77,30 @@ def upgrade_file(path: str, busy_timeout: float) -> bool:
             file.close()
         return True
     return False
+
+
+def _settle_backup(file: SQLiteFile) -> None:
+    """Make a restored backup an ordinary file.
+
+    It may lie beside the write-ahead log of the file whose place it took, which SQLite would replay into it. Once the log
+    is gone, and before there is a new one, the file loses the mark of a backup; so no log of its own is ever removed.
+    """
+    if _main_application_id(file.path) != BACKUP_ID:
+        return
+    with file.alone():
+        if _main_application_id(file.path) == BACKUP_ID:
+            forget_logs(file.path)
+            with file.bare() as connection:
+                connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+
+
+def _main_application_id(path: str) -> int:
+    """What the file itself says, without its log; SQLite reads it, as opening and closing it here would drop its locks."""
+    connection = sqlite3.connect(f"file:{quote(path)}?immutable=1", uri=True)
+    try:
+        return int(connection.execute("PRAGMA application_id").fetchone()[0])
+    finally:
+        connection.close()
 
 
 def _check_path(path: str) -> None:

@@ -29,6 +29,7 @@ def new_file(path: str) -> Iterator[str]:
         yield unfinished
         with file_errors(path):
             _sync(unfinished)
+            forget_logs(path)
             _publish(unfinished, path)
             _sync(folder)
     finally:
@@ -44,6 +45,13 @@ def forget_unfinished(path: str) -> None:
         for entry in listing:
             if entry.name.startswith(f"{name}.") and entry.name.endswith(".new") and os.path.samefile(entry, path):
                 os.unlink(entry)
+
+
+def forget_logs(path: str) -> None:
+    """Remove the write-ahead log that a file which is no longer at `path` left there."""
+    for suffix in ("-wal", "-shm"):
+        with file_errors(path), suppress(FileNotFoundError):
+            os.unlink(f"{path}{suffix}")
 
 
 def _touch(path: str) -> None:

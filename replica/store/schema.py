@@ -11,7 +11,7 @@ from pathlib import Path
 from sqlalchemy import Connection, text
 
 from replica.errors import NotADatabase, TooNew, TooOld
-from replica.store.tables import APPLICATION_ID, SCHEMA, metadata
+from replica.store.tables import APPLICATION_ID, BACKUP_ID, SCHEMA, metadata
 
 
 def create_schema(connection: Connection) -> None:
@@ -30,7 +30,7 @@ def stamp(connection: Connection, schema: int) -> None:
 
 def check_schema(path: str, application_id: int, user_version: int) -> None:
     """Refuse a file that is not ours (`NotADatabase`) or has another schema (`TooNew`, `TooOld`)."""
-    if application_id != APPLICATION_ID:
+    if application_id not in (APPLICATION_ID, BACKUP_ID):
         raise NotADatabase(f"{path} is an SQLite database, but not one of replica")
     if user_version > SCHEMA:
         raise TooNew(f"{path} has schema {user_version}; this version reads up to {SCHEMA}")

@@ -19,6 +19,7 @@ from sqlalchemy import (
 )
 
 APPLICATION_ID = 0x4E52504C  # "NRPL", in the file's header
+BACKUP_ID = 0x4E52424B  # "NRBK": a backup that has not been opened since it was made
 SCHEMA = 1  # the file's user_version; raised by every migration
 
 metadata = MetaData()

@@ -13,6 +13,7 @@ from replica.store.publish import new_file
 from replica.store.receive import is_sound, note_refusals
 from replica.store.sessions import Session, save_session
 from replica.store.sqlite import SQLiteFile, driver_of
+from replica.store.tables import APPLICATION_ID, BACKUP_ID
 from replica.tally import Tally
 
 _LOCAL = ("session", "superseded")  # tables that are about this file, not about the database
@@ -22,6 +23,8 @@ def copy_file(source: SQLiteFile, path: str) -> None:
     """Write the database as it is now to a new file: the same instance, as a backup is."""
     with new_file(path) as unfinished:
         _vacuum_into(source, unfinished)
+        with translated(path), unfinished_engine(unfinished).begin() as connection:
+            connection.exec_driver_sql(f"PRAGMA application_id = {BACKUP_ID}")
 
 
 def copy_replica(source: SQLiteFile, path: str, now_ms: int) -> None:
@@ -58,6 +61,7 @@ def _leave_out_damaged(connection: Connection, now_ms: int) -> None:
 
 def _become(connection: Connection, now_ms: int) -> list[Session]:
     """Give the copy a name of its own and its half of the memory; the other half is for the original."""
+    connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")  # the source may be a backup
     for table in _LOCAL:
         connection.execute(text(f"DELETE FROM {table}"))
     original = read_identity(connection)
