@@ -52,6 +52,9 @@ class Tally:
 
     def count(self, before: list[Leaf], after: list[Leaf]) -> None:
         """Count what became of one document whose leaves were `before` and are now `after`."""
+        if not before and len(after) == 1:  # nearly every document of a first replication
+            self.added += 1
+            return
         was, now = winner(before), winner(after)
         assert now is not None
         self.replaced += _replaced(before, after)
