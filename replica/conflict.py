@@ -8,8 +8,9 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from replica.canonical import Json, canonical
-from replica.errors import Corrupt
+from replica.errors import BadDocument, Corrupt
 from replica.leaf import Leaf, next_revision, same_item
+from replica.marks import check_marks
 from replica.revision import Ancestor, join
 
 
@@ -54,6 +55,8 @@ def reconcile(a: Leaf, b: Leaf, limit: int) -> Leaf:
     better, other = (b, a) if is_better(b, a) else (a, b)
     marks = other.marks if better.marks is None and better.hash == other.hash else better.marks
     ancestry = join(a.revision.number, a.ancestry, b.ancestry, limit)
+    if better.verified and ancestry.all_parents(a.revision.number) != better.ancestry.all_parents(a.revision.number):
+        ancestry = better.ancestry.cut(limit)  # the id tells the parents; the other copy is wrong about them
     if better is a and marks == a.marks and ancestry == a.ancestry:
         return a
     return better._replace(ancestry=ancestry, marks=marks)
@@ -147,8 +150,14 @@ def policy_for(leaves: Iterable[Leaf], policy: Json) -> str:
 
 
 def check_leaf(leaf: Leaf) -> None:
-    """Refuse (`Corrupt`) a leaf whose bytes are not those of its hash, or whose id claims to be verified and is not."""
+    """Refuse (`Corrupt`) a leaf whose bytes are not those of its hash, whose id claims to be verified and is not, or whose
+    marks cannot be read.
+    """
     if hashlib.sha256(leaf.body).digest() != leaf.hash:
         raise Corrupt(f"revision {leaf.revision} of {leaf.unid!r} is damaged: its bytes do not match their hash")
     if leaf.verified and leaf.expected_revision() != leaf.revision:
         raise Corrupt(f"revision {leaf.revision} of {leaf.unid!r} is not what its id says")
+    try:
+        check_marks(leaf.marks or "")
+    except BadDocument as error:
+        raise Corrupt(f"revision {leaf.revision} of {leaf.unid!r} is damaged: {error}") from error

@@ -6,7 +6,7 @@ import hashlib
 from typing import NamedTuple
 
 from replica.canonical import Json, canonical, parse
-from replica.errors import Corrupt
+from replica.errors import BadDocument, Corrupt
 from replica.marks import Marks, read_marks, write_marks
 from replica.revision import Ancestor, Ancestry, Revision, descend, revision_id
 
@@ -43,8 +43,11 @@ class Leaf(NamedTuple):
         return _parse_items(self.body)
 
     def read_marks(self) -> Marks | None:
-        """The marks by item name; None if nothing is known."""
-        return None if self.marks is None else read_marks(self.marks, self.items, Ancestor.of(self.revision))
+        """The marks by item name; None if nothing is known, or if what is written there is damaged."""
+        try:
+            return None if self.marks is None else read_marks(self.marks, self.items, Ancestor.of(self.revision))
+        except BadDocument:
+            return None
 
     def expected_revision(self) -> Revision:
         """The id that a revision of ours with this content has."""
@@ -84,11 +87,12 @@ def closing_stub(leaf: Leaf, limit: int) -> Leaf:
 
 
 def _marks_text(parents: list[Leaf], items: bytes, own: Ancestor, marks: Marks | None) -> str | None:
-    if any(p.marks is None for p in parents):
+    known = parents[0].read_marks()
+    if known is None or any(p.marks is None for p in parents):
         return None
     after = _parse_items(items)
     if marks is None:
-        marks = dict(parents[0].read_marks() or {})
+        marks = known
         bodies = [p.items for p in parents]
         changed = [name for name in after.keys() | set().union(*bodies) if _changed(name, bodies, after)]
         marks.update(dict.fromkeys(changed, own))

@@ -24,11 +24,9 @@ _REVISION = re.compile(r"[1-9][0-9]{0,15}-[0-9a-f]{32}", re.ASCII)
 
 
 def read_marks(text: str, names: Iterable[str], own: Ancestor) -> Marks:
-    """The marks of a revision `own` whose items are `names`, from their text."""
-    if not text:
-        return dict.fromkeys(names, own)
+    """The marks of a revision `own` whose items are `names`, from their text; `BadDocument` if it cannot be read."""
     rest, marks = own, {}
-    for revision, named in parse(text).items():
+    for revision, named in _groups(text).items():
         number, _, packed = revision.partition("-")
         mark = Ancestor(int(number), bytes.fromhex(packed))
         if named is True:
@@ -36,6 +34,23 @@ def read_marks(text: str, names: Iterable[str], own: Ancestor) -> Marks:
         else:
             marks.update(dict.fromkeys(named, mark))
     return dict.fromkeys(names, rest) | marks
+
+
+def check_marks(text: str) -> None:
+    """Refuse (`BadDocument`) what is not the text of marks."""
+    _groups(text)
+
+
+def _groups(text: str) -> dict[str, Json]:
+    groups = parse(text) if text else {}
+    if not isinstance(groups, dict) or not all(_is_group(*group) for group in groups.items()):
+        raise BadDocument("the item marks cannot be read")
+    return groups
+
+
+def _is_group(revision: str, named: Json) -> bool:
+    listed = isinstance(named, list) and all(isinstance(name, str) for name in named)
+    return (named is True or listed) and _REVISION.fullmatch(revision) is not None
 
 
 def write_marks(marks: Marks, names: Iterable[str], own: Ancestor) -> str:
@@ -52,15 +67,3 @@ def write_marks(marks: Marks, names: Iterable[str], own: Ancestor) -> str:
     if not removed:
         text |= {str(most): True}  # type: ignore[dict-item]
     return canonical(text).decode()
-
-
-def check_marks(text: str) -> None:
-    """Refuse (`BadDocument`) what is not the text of marks."""
-    marks = parse(text) if text else {}
-    if not isinstance(marks, dict) or not all(_is_group(*group) for group in marks.items()):
-        raise BadDocument("the item marks cannot be read")
-
-
-def _is_group(revision: str, named: Json) -> bool:
-    listed = isinstance(named, list) and all(isinstance(name, str) for name in named)
-    return (named is True or listed) and _REVISION.fullmatch(revision) is not None
