@@ -1,0 +1,191 @@
+"""What every peer does, whatever carries its words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import replica
+from replica.changes import Offer
+from replica.engine.peer import Batch, Peer
+from replica.leaf import Leaf, next_revision
+from replica.store.sessions import Session
+
+LIMIT = 1000
+
+
+@pytest.fixture(params=["file", "memory"])
+def here(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[replica.Replica]:
+    """The replica at the other end of the peer."""
+    path = ":memory:" if request.param == "memory" else str(tmp_path / "here.db")
+    with replica.create(path) as made:
+        yield made
+
+
+@pytest.fixture
+def peer(here: replica.Replica) -> Peer:
+    return here.peer
+
+
+def session(position: int = 0, name: str = "s1") -> Session:
+    return Session(name, "in", "source", 0, position, 0, {})
+
+
+def batch(*leaves: Leaf, position: int = 0) -> Batch:
+    return Batch(list(leaves), {}, session(position), LIMIT)
+
+
+def offers(peer: Peer) -> list[Offer]:
+    return [offer for entry in peer.changes(0, 1000).entries for offer in entry.offers]
+
+
+def first(unid: str = "a", items: bytes = b'{"n":1}', time_ms: int = 1) -> Leaf:
+    return next_revision(unid, [], items, time_ms, LIMIT)
+
+
+def test_it_says_who_it_is_and_where(here: replica.Replica, peer: Peer) -> None:
+    greeting = peer.greet(None)
+    assert here.identity.replica_id == greeting.replica_id
+    assert here.identity.instance_id == greeting.instance_id
+    assert greeting.empty
+    assert greeting.remembers
+    assert 0 == greeting.update_seq
+    here.put({"n": 1})
+    assert not peer.greet(None).empty
+    assert 1 == peer.greet(None).update_seq
+
+
+def test_the_feed_names_each_document_once_at_its_latest_change(here: replica.Replica, peer: Peer) -> None:
+    a = here.put({"n": 1}, unid="a")
+    here.put({"n": 1}, unid="b")
+    here.put(a)
+    page = peer.changes(0, 1000)
+    assert ["b", "a"] == [entry.unid for entry in page.entries]
+    assert page.last
+    assert peer.greet(None).update_seq == page.position
+
+
+def test_the_feed_comes_in_pages_that_join_without_a_gap(here: replica.Replica, peer: Peer) -> None:
+    for n in range(7):
+        here.put({"n": n}, unid=str(n))
+    seen, since, last = [], 0, False
+    while not last:
+        page = peer.changes(since, 3)
+        seen += [entry.unid for entry in page.entries]
+        since, last = page.position, page.last
+    assert [str(n) for n in range(7)] == seen
+
+
+def test_a_leaf_that_was_accepted_can_be_fetched_as_it_was(peer: Peer) -> None:
+    leaf = first()
+    peer.accept(batch(leaf), dry_run=False)
+    assert [leaf] == peer.fetch([("a", leaf.revision)])
+
+
+def test_what_is_none_of_the_leaves_is_left_out(peer: Peer) -> None:
+    old = first()
+    new = next_revision("a", [old], b'{"n":2}', 2, LIMIT)
+    peer.accept(batch(new), dry_run=False)
+    assert [] == peer.fetch([("a", old.revision), ("b", old.revision)])
+
+
+def test_missing_is_what_is_not_covered(peer: Peer) -> None:
+    old, other = first(), first(time_ms=9)
+    new = next_revision("a", [old], b'{"n":2}', 2, LIMIT)
+    peer.accept(batch(new), dry_run=False)
+    offered = [
+        Offer("a", leaf.revision, False, True, True, leaf.hash, 7, leaf.ancestry.length) for leaf in (old, new, other)
+    ]
+    assert [other.revision] == [offer.revision for offer in peer.missing(offered)]
+
+
+def test_more_of_a_known_ancestry_is_missing_too(peer: Peer) -> None:
+    old = first()
+    new = next_revision("a", [old], b'{"n":2}', 2, LIMIT)
+    peer.accept(batch(new._replace(ancestry=new.ancestry._replace(line=b""), verified=False)), dry_run=False)
+    offer = Offer("a", new.revision, False, False, True, new.hash, 7, new.ancestry.length)
+    assert [offer] == peer.missing([offer])
+    peer.accept(batch(new._replace(verified=False)), dry_run=False)
+    assert [] == peer.missing([offer])
+
+
+def test_accepting_twice_changes_nothing(peer: Peer) -> None:
+    leaf = first()
+    assert 1 == peer.accept(batch(leaf), dry_run=False).added
+    before = peer.greet(None).update_seq
+    assert 0 == peer.accept(batch(leaf), dry_run=False).added
+    assert before == peer.greet(None).update_seq
+
+
+def test_a_dry_run_counts_and_takes_nothing(peer: Peer) -> None:
+    assert 1 == peer.accept(batch(first()), dry_run=True).added
+    assert [] == offers(peer)
+    assert [] == peer.greet(peer.greet(None)._replace(ids=("source",))).sessions
+
+
+def test_it_remembers_a_session_with_the_documents_or_not_at_all(peer: Peer) -> None:
+    other = peer.greet(None)._replace(ids=("source",), place="elsewhere")
+    peer.accept(batch(first(), position=5), dry_run=False)
+    assert [session(5)] == peer.greet(other).sessions
+    peer.accept(batch(position=9), dry_run=False)
+    assert [session(9)] == peer.greet(other).sessions
+
+
+def test_it_remembers_what_the_receiving_side_has(peer: Peer) -> None:
+    told = session(7, "s2")._replace(direction="out", peer="target")
+    peer.remember(told)
+    assert [told] == peer.greet(peer.greet(None)._replace(ids=("target",), place="elsewhere")).sessions
+
+
+def test_a_peer_whose_name_another_file_uses_takes_a_new_one(peer: Peer) -> None:
+    mine = peer.greet(None)
+    renewed = peer.greet(mine._replace(place="elsewhere"))
+    assert mine.instance_id != renewed.instance_id
+    assert mine.instance_id in renewed.ids
+
+
+def test_a_damaged_leaf_is_left_out_counted_and_asked_for_again(peer: Peer) -> None:
+    sound, damaged = first("a"), first("b")._replace(body=b'{"n":3}')
+    tally = peer.accept(batch(sound, damaged), dry_run=False)
+    assert (1, 1) == (tally.added, tally.failed)
+    assert ["a"] == [offer.unid for offer in offers(peer)]
+    assert ["b"] == peer.greet(peer.greet(None)).refused
+    peer.accept(batch(first("b")), dry_run=False)
+    assert [] == peer.greet(peer.greet(None)).refused
+
+
+def test_a_revision_that_claims_to_be_verified_and_is_not_is_left_out(peer: Peer) -> None:
+    leaf = first()
+    forged = leaf._replace(revision=leaf.revision._replace(text="0" * 32))
+    assert 1 == peer.accept(batch(forged), dry_run=False).failed
+    assert 1 == peer.accept(batch(forged._replace(verified=False)), dry_run=False).added
+
+
+def test_verified_bytes_replace_unverified_ones_and_enter_the_feed(peer: Peer) -> None:
+    leaf = first(items=b'{"n":1.0}')
+    through_javascript = first(items=b'{"n":1}')._replace(revision=leaf.revision, verified=False)
+    peer.accept(batch(through_javascript), dry_run=False)
+    before = peer.greet(None).update_seq
+    assert 1 == peer.accept(batch(leaf), dry_run=False).replaced
+    assert [leaf] == peer.fetch([("a", leaf.revision)])
+    assert before < peer.greet(None).update_seq
+    assert 0 == peer.accept(batch(through_javascript), dry_run=False).replaced
+
+
+def test_foreign_revisions_come_back_as_they_came(peer: Peer) -> None:
+    leaf = first()._replace(verified=False)
+    leaf = leaf._replace(revision=leaf.revision._replace(text="abc"))
+    peer.accept(batch(leaf), dry_run=False)
+    assert ["1-abc"] == [str(offer.revision) for offer in offers(peer)]
+    child = next_revision("a", [leaf], b"{}", 5, LIMIT)
+    peer.accept(batch(child), dry_run=False)
+    assert {leaf.revision.packed: "abc"} == peer.texts([child])
+
+
+def test_the_bound_on_ancestries_grows_with_that_of_a_peer(here: replica.Replica, peer: Peer) -> None:
+    peer.accept(batch(first())._replace(ancestry_limit=2000), dry_run=False)
+    assert 2000 == here.settings["ancestry-limit"]
+    peer.accept(batch(first())._replace(ancestry_limit=10), dry_run=False)
+    assert 2000 == here.settings["ancestry-limit"]
