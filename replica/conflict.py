@@ -32,7 +32,7 @@ def live(leaves: Iterable[Leaf]) -> list[Leaf]:
 def unite(own: Iterable[Leaf], offered: Iterable[Leaf], limit: int) -> list[Leaf]:
     """The set union of two sets of leaves of one document: its leaves when both are known.
 
-    Judged together, the highest first: a leaf goes only if one that stays covers it, because under a bound on the
+    Judged together, descendants first: a leaf goes only if one that stays covers it, because under a bound on the
     ancestry covering is not transitive.
     """
     known = {leaf.revision: leaf for leaf in own}
@@ -40,10 +40,15 @@ def unite(own: Iterable[Leaf], offered: Iterable[Leaf], limit: int) -> list[Leaf
         mine = known.get(leaf.revision)
         known[leaf.revision] = _bounded(leaf, limit) if mine is None else reconcile(mine, leaf, limit)
     kept: list[Leaf] = []
-    for leaf in sorted(known.values(), key=lambda leaf: leaf.revision, reverse=True):
+    for leaf in sorted(known.values(), key=_descent, reverse=True):
         if not any(stays.covers(Ancestor.of(leaf.revision)) for stays in kept):
             kept.append(leaf)
     return kept
+
+
+def _descent(leaf: Leaf) -> tuple[int, bool, str]:
+    """Sorts descendants after ancestors: of one number, what has several parents after the stubs that close them."""
+    return (leaf.revision.number, bool(leaf.ancestry.parents), leaf.revision.text)
 
 
 def _bounded(leaf: Leaf, limit: int) -> Leaf:

@@ -29,10 +29,10 @@ class Leaf(NamedTuple):
     body: bytes
 
     def covers(self, other: Ancestor) -> bool:
-        """Whether `other` is this revision or an ancestor of it."""
+        """Whether `other` is this revision or an ancestor of it; a parent's closing stub may have the same number as this."""
         number = self.revision.number
-        if other.number >= number:
-            return other.number == number and other.packed == self.revision.packed
+        if other.number == number and other.packed == self.revision.packed:
+            return True
         return self.ancestry.holds(number, other)
 
     @property

@@ -164,6 +164,19 @@ def test_a_leaf_goes_only_if_one_that_stays_covers_it() -> None:
     assert [youngest, eldest] == unite([eldest], [youngest, middle], 1)
 
 
+@pytest.mark.parametrize("time_ms", [0, 5, 9])
+@pytest.mark.parametrize("count", [2, 3, 10])
+def test_the_stubs_that_close_the_parents_of_a_resolution_are_covered_by_it(count: int, time_ms: int) -> None:
+    """They have its own number, and whether their text is lower or higher depends on the clocks."""
+    first = saved({"a": 0})
+    leaves = [saved({"a": i}, first, time_ms=5) for i in range(count)]
+    others = sorted(leaves, key=lambda leaf: leaf.revision)[:-1]
+    stubs = [closing_stub(leaf, LIMIT) for leaf in others]
+    for resolved in (saved({"a": -1}, *leaves, time_ms=time_ms), deleted(*leaves, time_ms=time_ms)):
+        assert [resolved] == unite(stubs, [resolved], LIMIT)
+        assert [resolved] == unite([resolved], stubs, LIMIT)
+
+
 def test_a_leaf_that_was_here_stays_the_same_object() -> None:
     here = saved({"a": 1})
     united = unite([here], [saved({"a": 1}), saved({"a": 2})], LIMIT)
