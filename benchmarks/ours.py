@@ -13,7 +13,7 @@
     python ours.py get A COUNT                 read COUNT documents, one by one
     python ours.py open A                      open a database, the first time in this process and again
 
-Opening is not timed except in `open`. Every save waits for the disk (`synchronous=FULL`).
+Loading the library is not timed, nor is opening except in `open`. Every save waits for the disk (`synchronous=FULL`).
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import replica
+from replica import Document, Replica, Report, create
+from replica import open as open_replica
+from replica import replicate as replicate_replicas
 from replica.canonical import Json
 from replica.clock import system_clock
 from replica.engine.meeting import Options, meet
@@ -65,15 +67,15 @@ def one_by_one(steps: Iterable[Callable[[], object]]) -> Outcome:
     return {**timed(work), "latencies": latencies}
 
 
-def put_corpus(hub: replica.Replica, corpus: str) -> int:
+def put_corpus(hub: Replica, corpus: str) -> int:
     with Path(corpus).open("rb") as lines:
-        report = hub.put_many(replica.Document.from_json(line) for line in lines)
+        report = hub.put_many(Document.from_json(line) for line in lines)
     if not report.ok:
         raise SystemExit(f"import failed: {report}")
     return report.added
 
 
-def written(report: replica.Report) -> int:
+def written(report: Report) -> int:
     """Documents that arrived, in both directions together."""
     if not report.ok:
         raise SystemExit(f"replication failed: {report.to_dict()}")
@@ -81,64 +83,64 @@ def written(report: replica.Report) -> int:
 
 
 def prepare(corpus: str, a: str, empty: str, b: str) -> Outcome:
-    with replica.create(a, title="Benchmark") as hub:
+    with create(a, title="Benchmark") as hub:
         hub.copy(empty).close()
         documents = put_corpus(hub, corpus)
         with hub.copy(b) as other:
-            replica.replicate(hub, other)
+            replicate_replicas(hub, other)
     return {"documents": documents}
 
 
 def import_corpus(corpus: str, a: str) -> Outcome:
-    with replica.create(a) as hub:
+    with create(a) as hub:
         return timed(lambda: put_corpus(hub, corpus))
 
 
 def snapshot(a: str, b: str) -> Outcome:
-    copies: list[replica.Replica] = []
+    copies: list[Replica] = []
 
     def work() -> int:
         copies.append(hub.copy(b))
         return 0
 
-    with replica.open(a) as hub:
+    with open_replica(a) as hub:
         outcome = timed(work)
     with copies[0] as copy:
         return {**outcome, "documents": len(copy)}
 
 
 def replicate(a: str, b: str) -> Outcome:
-    with replica.open(a) as source, replica.open(b) as target:
-        return timed(lambda: written(replica.replicate(source, target, direction="push")))
+    with open_replica(a) as source, open_replica(b) as target:
+        return timed(lambda: written(replicate_replicas(source, target, direction="push")))
 
 
 def again(a: str, b: str, count: str) -> Outcome:
-    with replica.open(a) as source, replica.open(b) as target:
-        push = partial(replica.replicate, source, target, direction="push")
+    with open_replica(a) as source, open_replica(b) as target:
+        push = partial(replicate_replicas, source, target, direction="push")
         push()
         return one_by_one([push] * int(count))
 
 
 def general(a: str, b: str) -> Outcome:
     """As `replicate`, but by the path that every transport can take."""
-    with replica.open(a) as source, replica.open(b) as target:
+    with open_replica(a) as source, open_replica(b) as target:
         options = Options(direction="push")
         return timed(lambda: written(meet(source.peer, target.peer, options, transfer, system_clock, new_id)))
 
 
 def sync(a: str, b: str) -> Outcome:
-    with replica.open(a) as here, replica.open(b) as there:
-        return timed(lambda: written(replica.replicate(here, there)))
+    with open_replica(a) as here, open_replica(b) as there:
+        return timed(lambda: written(replicate_replicas(here, there)))
 
 
-def spread(hub: replica.Replica, count: int) -> list[str]:
+def spread(hub: Replica, count: int) -> list[str]:
     """`count` of all UNIDs in order, evenly spread; the same choice as in `peers/pouchdb.mjs`."""
     unids = [document.unid or "" for document in hub.documents()]
     return [unids[number * len(unids) // count] for number in range(count)]
 
 
 def edit(a: str, count: str, tag: str) -> Outcome:
-    with replica.open(a) as hub, hub.batch():
+    with open_replica(a) as hub, hub.batch():
         unids = spread(hub, int(count))
         for unid in unids:
             document = hub.get(unid)
@@ -148,22 +150,22 @@ def edit(a: str, count: str, tag: str) -> Outcome:
 
 
 def put(a: str, count: str) -> Outcome:
-    def steps(hub: replica.Replica) -> Iterator[Callable[[], object]]:
+    def steps(hub: Replica) -> Iterator[Callable[[], object]]:
         for number in range(int(count)):
             items: dict[str, Json] = {"Form": "Single", "Number": number, "Text": "x" * 800}
             yield partial(hub.put, items, unid=f"single/{number}")
 
-    with replica.open(a) as hub:
+    with open_replica(a) as hub:
         return one_by_one(steps(hub))
 
 
 def get(a: str, count: str) -> Outcome:
-    with replica.open(a) as hub:
+    with open_replica(a) as hub:
         return one_by_one([partial(hub.get, unid) for unid in spread(hub, int(count))])
 
 
 def opening(a: str) -> Outcome:
-    outcome = one_by_one([lambda: replica.open(a).close()] * (1 + OPENINGS))
+    outcome = one_by_one([lambda: open_replica(a).close()] * (1 + OPENINGS))
     first, *again = outcome.pop("latencies")
     return {**outcome, "seconds": first, "documents": 1, "latencies": again}
 

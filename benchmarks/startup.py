@@ -1,4 +1,4 @@
-"""How long the command takes to say something, against the shortest program Python can run."""
+"""How long the command takes to say something, and the library to load, against the shortest program Python can run."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ HELP = [
     "-c",
     "import sys; sys.argv = ['replicate', '--help']; from replica.cli import main; sys.exit(main())",
 ]
+LOAD = [sys.executable, "-c", "from replica import create, open, replicate"]
 
 
 def measure() -> dict[str, float]:
-    """Median seconds of both, taken in turns; the first of each is thrown away (files not yet in memory)."""
-    seconds: dict[str, list[float]] = {"pass": [], "help": []}
+    """Median seconds of each, taken in turns; the first of each is thrown away (files not yet in memory)."""
+    seconds: dict[str, list[float]] = {"pass": [], "help": [], "load": []}
     for _ in range(1 + RUNS):
-        for name, command in (("pass", PASS), ("help", HELP)):
+        for name, command in (("pass", PASS), ("help", HELP), ("load", LOAD)):
             seconds[name].append(_seconds(command))
     return {name: statistics.median(each[1:]) for name, each in seconds.items()}
 

@@ -94,8 +94,9 @@ def _more(results: Results) -> str:
     if opening:
         opened = f"{duration(opening['seconds'])}, again in the same process {duration(opening['p50_seconds'])}"
     return (
-        f"Opening this database, the first time in a process after `import replica`: {opened}.\n"
-        f"`replicate --help`: {duration(startup['help'])}; `python -c pass`: {duration(startup['pass'])}.\n\n"
+        f"Opening this database, the first time in a process, the library loaded: {opened}.\n"
+        f"`replicate --help`: {duration(startup['help'])}; loading the library: {duration(startup['load'])}; "
+        f"`python -c pass`: {duration(startup['pass'])}.\n\n"
     )
 
 
