@@ -64,7 +64,7 @@ class Peer(Protocol):
         """The texts of foreign revisions in the ancestries of these leaves."""
 
     def accept(self, batch: Batch, dry_run: bool) -> Tally:
-        """Take in a batch and remember it, in one transaction; `dry_run` counts and takes nothing."""
+        """Take in a batch and remember it, with what it did, in one transaction; `dry_run` counts and takes nothing."""
 
     def remember(self, session: Session) -> None:
         """Remember, as the source, what the receiving side has durably."""

@@ -111,8 +111,9 @@ def take(task: Task, portion: Portion, tally: Tally) -> Session:
         session = session._replace(witnesses=_last_entries(task.source, portion.position))
     leaves = task.source.fetch([(offer.unid, offer.revision) for offer in portion.wanted]) if portion.wanted else []
     texts = task.source.texts(leaves) if leaves else {}
-    tally.add(task.target.accept(Batch(leaves, texts, session, task.by.ancestry_limit), task.dry_run))
-    return session
+    done = task.target.accept(Batch(leaves, texts, session, task.by.ancestry_limit), task.dry_run)
+    tally.add(done)
+    return session.counting(done)
 
 
 def remember(task: Task, session: Session) -> None:
@@ -130,8 +131,8 @@ def advance(task: Task, start: int, since: int, tally: Tally) -> None:
 
 
 def _session(task: Task, position: int, tally: Tally) -> Session:
-    counts = {name: getattr(tally, name) for name in ("added", "updated", "deleted", "conflicts", "failed")}
-    return Session(task.session_id, "in", task.by.instance_id, task.to.era, position, task.now_ms(), counts)
+    session = Session(task.session_id, "in", task.by.instance_id, task.to.era, position, task.now_ms(), {})
+    return session.counting(tally)
 
 
 def retry_refused(task: Task, position: int, tally: Tally) -> None:

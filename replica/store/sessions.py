@@ -7,7 +7,10 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, text
 
+from replica.tally import Tally
+
 KEPT = 50
+COUNTED = ("added", "updated", "deleted", "conflicts", "merged", "resurrected", "failed")  # of the tally, in `counts`
 
 _SAVE = text("""
     INSERT INTO session (id, direction, peer, era, position, at_ms, counts, witnesses)
@@ -38,6 +41,11 @@ class Session(NamedTuple):
     at_ms: int
     counts: dict[str, Any]
     witnesses: list[tuple[int, str, str]] | None = None
+
+    def counting(self, tally: Tally) -> Session:
+        """The same session after another part of it was done."""
+        done = {name: self.counts.get(name, 0) + getattr(tally, name) for name in COUNTED}
+        return self._replace(counts=self.counts | done)
 
 
 def save_session(connection: Connection, session: Session) -> None:

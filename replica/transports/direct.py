@@ -95,7 +95,7 @@ class DirectPeer:
             return foreign_texts(connection, leaves)
 
     def accept(self, batch: Batch, dry_run: bool) -> Tally:
-        """Unite the batch with what is here and remember the session, in one transaction."""
+        """Unite the batch with what is here and remember the session with what this did, in one transaction."""
         try:
             with self.file.write() as connection:
                 if batch.ancestry_limit > read_setting(connection, "ancestry-limit"):
@@ -104,7 +104,7 @@ class DirectPeer:
                 remember_texts(connection, batch.texts)
                 if dry_run:
                     raise _DryRun(tally)
-                save_session(connection, batch.session)
+                save_session(connection, batch.session.counting(tally))
         except _DryRun as done:
             return done.tally
         return tally

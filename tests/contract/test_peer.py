@@ -127,10 +127,17 @@ def test_a_dry_run_counts_and_takes_nothing(peer: Peer) -> None:
 
 def test_it_remembers_a_session_with_the_documents_or_not_at_all(peer: Peer) -> None:
     other = peer.greet(None)._replace(ids=("source",), place="elsewhere")
-    peer.accept(batch(first(), position=5), dry_run=False)
-    assert [session(5)] == peer.greet(other).sessions
-    peer.accept(batch(position=9), dry_run=False)
-    assert [session(9)] == peer.greet(other).sessions
+    first_part = peer.accept(batch(first(), position=5), dry_run=False)
+    assert [session(5).counting(first_part)] == peer.greet(other).sessions
+    second_part = peer.accept(batch(position=9), dry_run=False)
+    assert [session(9).counting(second_part)] == peer.greet(other).sessions
+
+
+def test_it_remembers_what_was_done_in_the_session_so_far(peer: Peer) -> None:
+    other = peer.greet(None)._replace(ids=("source",), place="elsewhere")
+    before = session(5)._replace(counts={"added": 2})
+    peer.accept(batch(first())._replace(session=before), dry_run=False)
+    assert [3] == [remembered.counts["added"] for remembered in peer.greet(other).sessions]
 
 
 def test_it_remembers_what_the_receiving_side_has(peer: Peer) -> None:
