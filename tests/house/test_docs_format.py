@@ -6,7 +6,7 @@ import re
 
 from sqlalchemy import Column
 
-from replica.store.tables import APPLICATION_ID, SCHEMA, metadata
+from replica.store.tables import APPLICATION_ID, BACKUP_ID, SCHEMA, metadata
 from tests.house.source import ROOT
 
 PAGE = (ROOT / "docs" / "file-format.md").read_text(encoding="utf-8")
@@ -31,7 +31,9 @@ def described(column: Column[object]) -> str:
 
 
 def test_every_table_and_column_is_documented() -> None:
-    made = {table.name: {column.name: described(column) for column in table.columns} for table in metadata.sorted_tables}
+    made = {
+        table.name: {column.name: described(column) for column in table.columns} for table in metadata.sorted_tables
+    }
     assert made == documented()
 
 
@@ -41,7 +43,7 @@ def test_every_index_is_documented() -> None:
 
 
 def test_the_numbers_in_the_header_are_documented() -> None:
-    assert str(APPLICATION_ID) in PAGE
-    assert f"{APPLICATION_ID:#010x}".upper().replace("0X", "0x") in PAGE
+    for number in (APPLICATION_ID, BACKUP_ID):
+        assert f"{number} (`0x{number:08X}`" in PAGE
     assert f"| `PRAGMA user_version` | {SCHEMA}:" in PAGE
     assert f"# File format {SCHEMA}\n" in PAGE

@@ -1,8 +1,8 @@
 """What the documents show is what happens: their commands and their Python are run, and compared.
 
-In a ```console block, lines that begin with `$ ` are commands (`> ` goes on with one), and what follows is what they print on stdout
-and stderr; the blocks of a page are one shell session. The ```python blocks of a page are one session too. In what is expected, `…`
-stands for anything within a line, and alone on its line for any number of lines.
+In a ```console block, lines that begin with `$ ` are commands (`> ` goes on with one), and what follows is what they
+print on stdout and stderr; the blocks of a page are one shell session. The ```python blocks of a page are one session
+too. In what is expected, `…` stands for anything within a line, and alone on its line for any number of lines.
 """
 
 from __future__ import annotations
@@ -107,8 +107,7 @@ def test_the_commands_on_a_page_print_what_it_says(page: Path, tmp_path: Path) -
     assert len(session) == len(printed), ran.stdout
     for command, actual in zip(session, printed, strict=True):
         assert is_like(command.expected, actual), (
-            f"{name_of(page)}:{command.line}\n$ {command.text}\n"
-            f"--- expected\n{command.expected}\n--- printed\n{actual}"
+            f"{name_of(page)}:{command.line}\n$ {command.text}\n--- expected\n{command.expected}\n--- printed\n{actual}"
         )
 
 
