@@ -146,6 +146,10 @@ class Document:
 
     __hash__ = None  # type: ignore[assignment]
 
+    def __getstate__(self) -> tuple[None, dict[str, Any]]:
+        self.items  # noqa: B018 - read now: what is still to be parsed cannot be pickled
+        return None, {name: getattr(self, name) for name in self.__slots__}
+
     def __repr__(self) -> str:
         shown = "".join(f", {word}=True" for word in ("deleted", "conflict") if getattr(self, word))
         return f"Document({self.items!r}, unid={self.unid!r}, revision={self.revision!r}{shown})"
@@ -159,8 +163,9 @@ class Document:
             head["_rev"] = self.revision
         if self.deleted:
             head["_deleted"] = True
-        items = check_items(self.items).decode()[1:]
-        return canonical(head).decode()[:-1] + ("," if head and items != "}" else "") + items
+        parts = [f'"{name}":{canonical(value).decode()}' for name, value in head.items()]
+        items = check_items(self.items).decode()[1:-1]
+        return "{" + ",".join([*parts, items] if items else parts) + "}"
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Document:
