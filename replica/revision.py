@@ -182,6 +182,10 @@ def revision_id(number: int, time_ms: int, parents: Iterable[Ancestor], deleted:
     between them; the canonical JSON of attachment names and the SHA-256 of their decoded bytes (so far always ``{}``).
     """
     time_ms = min(max(time_ms, 0), MS_MAX)
-    head = f"replica revision 1\n{number}\n{time_ms}\n{deleted:d}\n{' '.join(map(str, parents))}\n{{}}\n"
-    digest = hashlib.sha256(head.encode() + items).hexdigest()[:20]
-    return Revision(number, f"{time_ms:012x}{digest}")
+    return Revision(number, packed_id(number, time_ms, " ".join(map(str, parents)), deleted, items).hex())
+
+
+def packed_id(number: int, time_ms: int, parents: str, deleted: int, items: bytes) -> bytes:
+    """What `revision_id` computes, packed, from the parents' text: the part that is asked of every row of a database."""
+    head = b"replica revision 1\n%d\n%d\n%d\n%b\n{}\n" % (number, time_ms, deleted, parents.encode())
+    return time_ms.to_bytes(6, "big") + hashlib.sha256(head + items).digest()[:10]

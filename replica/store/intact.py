@@ -5,24 +5,43 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 
-from replica.revision import Ancestor, entries, revision_id
+from replica.errors import BadDocument
+from replica.marks import check_marks
+from replica.revision import entries, packed_id
 
-IS_INTACT = (
-    "is_intact(number, packed, substr(line, 1, 16), parents, deleted, verified, hash, CAST(body AS BLOB))"  # of `leaf`
+IS_INTACT = (  # of a row of `leaf`
+    "is_intact(number, packed, substr(line, 1, 16), parents, deleted, verified, marks, hash, CAST(body AS BLOB))"
 )
 
 
 def define_is_intact(connection: sqlite3.Connection) -> None:
     """Let this connection understand `IS_INTACT`."""
-    connection.create_function("is_intact", 8, _is_intact, deterministic=True)
+    connection.create_function("is_intact", 9, _is_intact, deterministic=True)
 
 
 def _is_intact(
-    number: int, packed: bytes, first: bytes, parents: bytes, deleted: int, verified: int, digest: bytes, body: bytes
+    number: int,
+    packed: bytes,
+    first: bytes,
+    parents: bytes,
+    deleted: int,
+    verified: int,
+    marks: str | None,
+    digest: bytes,
+    body: bytes,
 ) -> bool:
-    """What `conflict.check_leaf` checks, for one row."""
-    if hashlib.sha256(body).digest() != digest:
+    """What `conflict.check_leaf` checks, for one row, in a fraction of the time."""
+    if hashlib.sha256(body).digest() != digest or (marks and not _can_be_read(marks)):
         return False
-    above = [Ancestor(number - 1, first), *entries(parents)] if first else []
-    time_ms = int.from_bytes(packed[:6], "big")
-    return not verified or revision_id(number, time_ms, above, bool(deleted), body).packed == packed
+    above = f"{number - 1}-{first.hex()}" if first else ""
+    if parents:
+        above = " ".join([above, *map(str, entries(parents))])
+    return not verified or packed_id(number, int.from_bytes(packed[:6], "big"), above, deleted, body) == packed
+
+
+def _can_be_read(marks: str) -> bool:
+    try:
+        check_marks(marks)
+    except BadDocument:
+        return False
+    return True
