@@ -47,6 +47,7 @@ STATEMENTS = [
     ) STRICT
     """,
     "CREATE INDEX leaf_live ON leaf (unid) WHERE winner = 1 AND deleted = 0",
+    "CREATE INDEX leaf_losing ON leaf (unid) WHERE winner = 0",
     "CREATE INDEX leaf_stub ON leaf (unid) WHERE winner = 1 AND deleted = 1",
     "CREATE UNIQUE INDEX leaf_unid ON leaf (unid, number, packed)",
     """

@@ -63,6 +63,7 @@ leaf = Table(
     Column("body", Text, nullable=False),
     Index("leaf_unid", "unid", "number", "packed", unique=True),
     Index("leaf_live", "unid", sqlite_where=text("winner = 1 AND deleted = 0")),
+    Index("leaf_losing", "unid", sqlite_where=text("winner = 0")),  # tells the few documents with several leaves
     Index("leaf_stub", "unid", sqlite_where=text("winner = 1 AND deleted = 1")),
     sqlite_autoincrement=True,
     sqlite_strict=True,

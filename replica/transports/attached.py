@@ -33,23 +33,27 @@ BATCH_BYTES = 32 * 2**20  # of documents; they do not pass through this process'
 
 _COLUMNS = "unid, number, packed, deleted, verified, winner, line, side, parents, marks, hash, size, body"
 _SIZES = text("SELECT seq, size FROM leaf WHERE seq > :since ORDER BY seq LIMIT :rows")
+_SPAN = "s.seq > :since AND s.seq <= :until"
+_SEVERAL = "EXISTS (SELECT 1 FROM source.leaf o INDEXED BY leaf_losing WHERE o.unid = s.unid AND o.winner = 0)"
 _INSERT_NEW = text(f"""
     INSERT INTO main.leaf ({_COLUMNS}) SELECT {_COLUMNS} FROM source.leaf s
-    WHERE s.seq > :since AND s.seq <= :until AND s.size <= :size_max AND CASE
+    WHERE {_SPAN} AND s.size <= :size_max AND CASE
         WHEN EXISTS (SELECT 1 FROM main.leaf t WHERE t.unid = s.unid) THEN 0
-        WHEN EXISTS (SELECT 1 FROM source.leaf o WHERE o.unid = s.unid AND o.seq <> s.seq) THEN 0
+        WHEN {_SEVERAL} THEN 0
         ELSE {IS_INTACT} END
     ORDER BY s.seq""")
 _INSERTED = text("SELECT count(*) AS documents, coalesce(sum(size), 0) AS bytes FROM main.leaf WHERE seq > :after")
 _TEXTS = text("INSERT OR IGNORE INTO main.foreign_revision SELECT packed, text FROM source.foreign_revision")
-_UNLIKE = text("""
-    SELECT s.unid FROM source.leaf s WHERE s.seq > :since AND s.seq <= :until AND NOT EXISTS (
+_ROWS = text(f"SELECT count(*) FROM source.leaf s WHERE {_SPAN}")
+_OUTDATED = text(f"""
+    SELECT count(*) FROM source.leaf s
+    WHERE {_SPAN} AND s.unid IN (SELECT unid FROM source.leaf INDEXED BY leaf_losing WHERE winner = 0)
+    AND EXISTS (SELECT 1 FROM source.leaf o WHERE o.unid = s.unid AND o.seq > s.seq)""")
+_UNLIKE = text(f"""
+    SELECT s.unid FROM source.leaf s WHERE {_SPAN} AND NOT EXISTS (
         SELECT 1 FROM main.leaf t WHERE t.unid = s.unid AND t.number = s.number AND t.packed = s.packed
         AND t.hash = s.hash AND t.verified = s.verified AND t.line = s.line AND t.side = s.side)
     GROUP BY s.unid ORDER BY max(s.seq)""")
-_READ = text("""
-    SELECT count(*) FROM source.leaf s WHERE s.seq > :since AND s.seq <= :until
-    AND NOT EXISTS (SELECT 1 FROM source.leaf o WHERE o.unid = s.unid AND o.seq > s.seq)""")
 
 
 def file_of(peer: Peer) -> DirectPeer | None:
@@ -64,9 +68,7 @@ def transfer_attached(task: Task, target: DirectPeer, source: DirectPeer, tally:
     while since < task.by.update_seq:
         until = _batch_end(source, since)
         with target.file.write(beside=source.file) as connection:
-            _insert_new(connection, since, until, tally)
-            unlike = [row.unid for row in connection.execute(_UNLIKE, {"since": since, "until": until})]
-            page = Page(source.changes_of(unlike), until, True)
+            page = Page(source.changes_of(_insert_new(connection, since, until, tally)), until, True)
             for portion in portions(page, since, missing_of(task, page)):
                 session = take(task, portion._replace(read=0, position=until), tally)
         remember(task, session)
@@ -86,13 +88,18 @@ def _batch_end(source: DirectPeer, since: int) -> int:
         return int(rows[-1].seq) if len(rows) == ROWS else update_sequence(connection)
 
 
-def _insert_new(connection: Connection, since: int, until: int, tally: Tally) -> None:
+def _insert_new(connection: Connection, since: int, until: int, tally: Tally) -> list[str]:
+    """Insert what is simple; the UNIDs of the documents that are left to judge."""
     define_is_intact(driver_of(connection))
     span = {"since": since, "until": until}
     before = update_sequence(connection)
     connection.execute(_TEXTS)
     connection.execute(_INSERT_NEW, {**span, "size_max": read_setting(connection, "document-size-max")})
     inserted = connection.execute(_INSERTED, {"after": before}).one()
-    tally.read += connection.execute(_READ, span).scalar() or 0
+    rows = connection.execute(_ROWS, span).scalar() or 0
+    tally.read += rows - (connection.execute(_OUTDATED, span).scalar() or 0)
     tally.added += inserted.documents
     tally.bytes += inserted.bytes
+    if inserted.documents == rows:
+        return []
+    return [row.unid for row in connection.execute(_UNLIKE, span)]
