@@ -48,7 +48,8 @@ def meet(
         if options.direction != "push":
             go("pull", here, there, here_is, there_is)
         if options.direction != "pull":
-            go("push", there, here, there_is, here.greet(there_is))
+            received = report.pull is not None and report.pull.read > 0
+            go("push", there, here, there_is, here.greet(there_is) if received else here_is)
     except LimitReached:
         report.limit = "max_duration"
     return report

@@ -11,6 +11,9 @@ from sqlalchemy import Connection, insert, select, update
 from replica.store import tables
 
 
+_IDENTITY = select(tables.replica)
+
+
 class Identity(NamedTuple):
     """`replica_id` names the database; `instance_id` this copy; `former_ids` what it was called before, oldest first."""
 
@@ -44,7 +47,7 @@ def found(connection: Connection, now_ms: int) -> None:
 
 def read_identity(connection: Connection) -> Identity:
     """Who this replica is."""
-    row = connection.execute(select(tables.replica)).one()
+    row = connection.execute(_IDENTITY).one()
     return Identity(row.replica_id, row.instance_id, tuple(json.loads(row.former_ids)), row.era, row.created_ms)
 
 

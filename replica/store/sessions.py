@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, column, text
 
 from replica.tally import Tally
 
@@ -21,7 +21,9 @@ _PRUNE = text("""
     DELETE FROM session WHERE direction = :direction AND peer = :peer AND nr <= (
         SELECT nr FROM session WHERE direction = :direction AND peer = :peer ORDER BY nr DESC LIMIT 1 OFFSET :kept)""")
 _COLUMNS = "id, direction, peer, era, position, at_ms, counts, witnesses"
-_WITH = text(f"SELECT {_COLUMNS} FROM session WHERE peer IN (SELECT value FROM json_each(:peers)) ORDER BY nr DESC")
+_WITH = text(
+    f"SELECT {_COLUMNS} FROM session WHERE peer IN (SELECT value FROM json_each(:peers)) ORDER BY nr DESC"
+).columns(*map(column, _COLUMNS.split(", ")))
 _ALL = text(f"SELECT {_COLUMNS} FROM session ORDER BY nr DESC")
 _CLEAR = text("DELETE FROM session WHERE peer = :peer")
 

@@ -76,6 +76,7 @@ SETTINGS: dict[str, Setting] = {
 }
 
 
+_ALL = select(tables.setting)
 _VALUE = select(tables.setting.c.value).where(tables.setting.c.name == bindparam("name"))
 
 
@@ -97,7 +98,7 @@ def read_setting(connection: Connection, name: str) -> Any:
 
 def read_settings(connection: Connection) -> dict[str, Json]:
     """All settings with their values."""
-    kept = {name: parse(value) for name, value in connection.execute(select(tables.setting))}
+    kept = {name: parse(value) for name, value in connection.execute(_ALL)}
     return {name: kept.get(name, setting.default) for name, setting in SETTINGS.items()}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, column, text
 
 from replica import changes
 from replica.changes import Entry, Offer, Page
@@ -15,14 +15,17 @@ from replica.engine.peer import Batch, Greeting, is_wanted
 from replica.leaf import Leaf
 from replica.revision import Revision
 from replica.store.identity import Identity, read_identity, renew
-from replica.store.leaves import foreign_texts, leaves_of_many, remember_texts, update_sequence
+from replica.store.leaves import foreign_texts, leaves_of_many, remember_texts
 from replica.store.receive import receive, refused
 from replica.store.sessions import Session, save_session, sessions_with
 from replica.store.settings import read_setting, read_settings, write_setting
 from replica.store.sqlite import MEMORY, SQLiteFile
 from replica.tally import Tally
 
-_EMPTY = text("SELECT NOT EXISTS (SELECT 1 FROM leaf)")
+_STATE = text("""
+    SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'leaf'), 0) AS update_seq,
+        NOT EXISTS (SELECT 1 FROM leaf) AS empty, EXISTS (SELECT 1 FROM refused) AS any_refused
+    """).columns(column("update_seq"), column("empty"), column("any_refused"))
 
 
 class DirectPeer:
@@ -45,18 +48,19 @@ class DirectPeer:
     def _greeting(self, connection: Connection, other: Greeting | None) -> Greeting:
         identity: Identity = read_identity(connection)
         settings = read_settings(connection)
+        state = connection.execute(_STATE).one()
         return Greeting(
             replica_id=identity.replica_id,
             ids=identity.all_ids,
             place=self._place(),
             era=identity.era,
-            update_seq=update_sequence(connection),
-            empty=bool(connection.execute(_EMPTY).scalar()),
+            update_seq=state.update_seq,
+            empty=bool(state.empty),
             remembers=not self.file.read_only,
             paused=settings["paused"],
             ancestry_limit=settings["ancestry-limit"],
             sessions=sessions_with(connection, other.ids) if other is not None else [],
-            refused=sorted({failure.unid for failure in refused(connection)}),
+            refused=sorted({failure.unid for failure in refused(connection)}) if state.any_refused else [],
         )
 
     def _place(self) -> str:
