@@ -10,7 +10,6 @@ from sqlalchemy import Connection, insert, select, update
 
 from replica.store import tables
 
-
 _IDENTITY = select(tables.replica)
 
 
