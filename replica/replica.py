@@ -10,7 +10,7 @@ from typing import Any, Self
 from replica.canonical import Json
 from replica.clock import Clock, system_clock
 from replica.document import Document, check_items, check_unid
-from replica.errors import BadDocument, NotFound
+from replica.errors import BadDocument, NotFound, NotSupported
 from replica.following import Change, follow
 from replica.resolving import Conflict, find_conflicts, resolve_all, resolve_one
 from replica.revision import Revision
@@ -63,8 +63,10 @@ def open(path: str, *, clock: Clock = system_clock, busy_timeout: float = BUSY_T
     """Open the replica in the file at `path`.
 
     `NotFound`, `NotADatabase`, `TooNew`, `TooOld`, `Corrupt`, `HardLinked`, `ReadOnly`; the file is not changed then.
-    A replica that may only be read can be read, and pulled from.
+    A replica that may only be read can be read, and pulled from. Addresses on the network are `NotSupported` so far.
     """
+    if "://" in str(path):
+        raise NotSupported(f"{path}: replicas over the network are not offered yet", hint="Name a file.")
     return Replica(open_file(str(path), busy_timeout), clock)
 
 
@@ -132,9 +134,9 @@ class Replica:
         """Save what `entries` read: pairs of a line number and a function that gives the entry or raises."""
         return load(self._file, self._clock, entries, on_progress)
 
-    def _entry(self, document: Document | dict[str, Json], unid: str | None, line: int = 0) -> Entry:
+    def _entry(self, document: Document | dict[str, Json], unid: str | None) -> Entry:
         if not isinstance(document, Document):
-            return Entry(line, None if unid is None else check_unid(unid), check_items(document), None, True)
+            return Entry(0, None if unid is None else check_unid(unid), check_items(document), None, True)
         if unid is not None and unid != document.unid:
             raise BadDocument(f"the document has the UNID {document.unid!r}, not {unid!r}", hint="Put doc.items.")
         if document.deleted:
@@ -143,7 +145,7 @@ class Replica:
         base = None if document.revision is None else Revision.parse(document.revision)
         items = {name: value for name, value in document.items.items() if not (document.conflict and name in _SHOWN)}
         name = None if document.unid is None else check_unid(document.unid)
-        return Entry(line, name, check_items(items), base, True)
+        return Entry(0, name, check_items(items), base, True)
 
     def get(self, unid: str, default: Any = _REQUIRED, *, revision: str | None = None) -> Any:
         """The document, or conflict document, of that UNID; or that revision of it.

@@ -9,7 +9,6 @@ from replica.clock import stopwatch, system_clock
 from replica.engine.meeting import Options, meet
 from replica.engine.replicate import Progress, Task, transfer
 from replica.engine.report import Report
-from replica.errors import NotSupported
 from replica.replica import Replica
 from replica.replica import open as open_replica
 from replica.store.identity import new_id
@@ -63,7 +62,5 @@ def _opened(end: End) -> Iterator[Replica]:
     if isinstance(end, Replica):
         yield end
         return
-    if "://" in str(end):
-        raise NotSupported(f"{end}: replication over the network is not offered yet", hint="Name two files.")
     with open_replica(end) as replica:
         yield replica

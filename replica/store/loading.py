@@ -82,6 +82,7 @@ def load(
             setattr(report, name, getattr(report, name) + getattr(done, name))
         _fail(report, done.failures)
         progress(report.read)
+    report.failures.sort(key=lambda failure: failure["line"])
     return report
 
 
@@ -93,7 +94,7 @@ def _read(entries: Iterable[tuple[int, Reader]], report: ImportReport) -> Iterat
         except ReplicaError as error:
             _fail(report, [_failure(line, error)])
         else:
-            yield entry
+            yield entry._replace(line=line)
 
 
 def _fail(report: ImportReport, failures: list[dict[str, Any]]) -> None:
