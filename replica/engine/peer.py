@@ -55,7 +55,7 @@ class Peer(Protocol):
         """The present state of these documents."""
 
     def missing(self, offers: list[Offer]) -> list[Offer]:
-        """Which of the offered leaves `is_wanted`, in the same order."""
+        """Which of the offered leaves are `wanted`, in the same order. All leaves of a document are offered together."""
 
     def fetch(self, wanted: list[tuple[str, Revision]]) -> list[Leaf]:
         """These leaves with their bodies; those that are none any more are left out."""
@@ -68,6 +68,17 @@ class Peer(Protocol):
 
     def remember(self, session: Session) -> None:
         """Remember, as the source, what the receiving side has durably."""
+
+
+def wanted(offers: list[Offer], own: list[Leaf]) -> list[Offer]:
+    """Which of the leaves of one document are to be sent to where its leaves are `own`: none if none would add anything.
+
+    If one does, all are that are not here, also those that a leaf here covers: under a bound on the ancestry, the new
+    leaf may cover that one and not them, and who unites has to see them together.
+    """
+    adding = {offer.revision for offer in offers if is_wanted(offer, own)}
+    here = {leaf.revision for leaf in own}
+    return [offer for offer in offers if offer.revision in adding or (adding and offer.revision not in here)]
 
 
 def is_wanted(offer: Offer, own: list[Leaf]) -> bool:

@@ -11,7 +11,7 @@ from replica import changes
 from replica.changes import Entry, Offer, Page
 from replica.clock import Clock
 from replica.engine.history import has_forked
-from replica.engine.peer import Batch, Greeting, is_wanted
+from replica.engine.peer import Batch, Greeting, wanted
 from replica.leaf import Leaf
 from replica.revision import Revision
 from replica.store.identity import Identity, read_identity, renew
@@ -80,11 +80,17 @@ class DirectPeer:
             return changes.changes_of(connection, unids)
 
     def missing(self, offers: list[Offer]) -> list[Offer]:
-        """Which of the offered leaves would add something here."""
+        """Which of the offered leaves to send here."""
         with self.file.read() as connection:
             here = leaves_of_many(connection, {offer.unid for offer in offers}, bodies=False)
-        own = {unid: [row.leaf for row in rows] for unid, rows in here.items()}
-        return [offer for offer in offers if is_wanted(offer, own.get(offer.unid, []))]
+        offered: dict[str, list[Offer]] = {}
+        for offer in offers:
+            offered.setdefault(offer.unid, []).append(offer)
+        return [
+            offer
+            for unid, together in offered.items()
+            for offer in wanted(together, [row.leaf for row in here.get(unid, [])])
+        ]
 
     def fetch(self, wanted: list[tuple[str, Revision]]) -> list[Leaf]:
         """These leaves, as far as they still are leaves."""

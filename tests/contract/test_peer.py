@@ -91,14 +91,25 @@ def test_what_is_none_of_the_leaves_is_left_out(peer: Peer) -> None:
     assert [] == peer.fetch([("a", old.revision), ("b", old.revision)])
 
 
-def test_missing_is_what_is_not_covered(peer: Peer) -> None:
+def test_nothing_is_missing_of_a_document_whose_leaves_are_covered(peer: Peer) -> None:
     old, other = first(), first(time_ms=9)
     new = next_revision("a", [old], b'{"n":2}', 2, LIMIT)
     peer.accept(batch(new), dry_run=False)
-    offered = [
-        Offer("a", leaf.revision, False, True, True, leaf.hash, 7, leaf.ancestry.length) for leaf in (old, new, other)
-    ]
-    assert [other.revision] == [offer.revision for offer in peer.missing(offered)]
+    by_revision = {
+        leaf: Offer("a", leaf.revision, False, True, True, leaf.hash, 7, leaf.ancestry.length)
+        for leaf in (old, new, other)
+    }
+    assert [] == peer.missing([by_revision[old], by_revision[new]])
+    assert [by_revision[other]] == peer.missing([by_revision[new], by_revision[other]])
+
+
+def test_with_a_leaf_that_is_missing_the_covered_ones_are_sent_too(peer: Peer) -> None:
+    """The new leaf may cover the one that covers them, and, its ancestry being bounded, not them."""
+    old, other = first(), first(time_ms=9)
+    new = next_revision("a", [old], b'{"n":2}', 2, LIMIT)
+    peer.accept(batch(new), dry_run=False)
+    offered = [Offer("a", leaf.revision, False, True, True, leaf.hash, 7, 0) for leaf in (old, other)]
+    assert offered == peer.missing(offered)
 
 
 def test_more_of_a_known_ancestry_is_missing_too(peer: Peer) -> None:
