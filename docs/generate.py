@@ -17,8 +17,8 @@ from pathlib import Path
 
 from replica.canonical import Json
 from replica.cli.commands import GROUPS
-from replica.cli.exits import Exit, exit_for
-from replica.cli.parsing import Command, command_parser, flags_of, main_parser
+from replica.cli.exits import MEANINGS, exit_for
+from replica.cli.parsing import VARIABLES, Command, command_parser, flags_of, main_parser
 from replica.errors import NotSupported, ReplicaError
 from replica.store.settings import SETTINGS, Setting
 
@@ -47,16 +47,15 @@ def _commands() -> Line:
 
 
 def _common() -> Line:
-    yield from ("## Every command", "", "Data goes to standard output, everything else to standard error.")
-    yield from (
-        "With `--json`, standard output holds exactly one JSON value (an array, where the command lists things),"
-    )
-    yield ""
+    yield from ("## Every command", "")
+    yield "Data goes to standard output, everything else to standard error. With `--json`, standard output holds exactly one JSON"
+    yield "value (an array where the command lists things; `changes` and `export` are always JSON lines), and an error is one"
+    yield from ("line of JSON on standard error: see [errors](errors.md). Progress is shown on a terminal only.", "")
     yield from _arguments(flags_of(main_parser()))
     yield ""
-    yield from ("### Exit codes", "", "| code | meaning |", "|---|---|")
-    for code in Exit:
-        yield f"| {int(code)} | {code.meaning} |"
+    yield from (VARIABLES.replace("\n", " "), "", "### Exit codes", "", "| code | meaning |", "|---|---|")
+    for code, meaning in MEANINGS.items():
+        yield f"| {int(code)} | {meaning} |"
     yield ""
 
 
@@ -83,7 +82,7 @@ def _arguments(actions: list[argparse.Action]) -> Line:
     yield from ("| argument | meaning |", "|---|---|")
     for action in actions:
         names = ", ".join(f"`{option}{_operand(action)}`" for option in action.option_strings)
-        more = "" if action.default in (None, False, argparse.SUPPRESS, []) else f" (default: `{action.default}`)"
+        more = "" if action.default in (None, False, "", argparse.SUPPRESS, []) else f" (default: `{action.default}`)"
         yield f"| {names or f'`{_name(action)}`'} | {_cell(action.help or '')}{more} |"
 
 
@@ -123,14 +122,16 @@ def _errors() -> Line:
     tree = re.search(r"::\n\n(.*?)\n\n(?! )", inspect.getdoc(errors) or "", re.DOTALL)
     assert tree is not None
     yield from ("```text", inspect.cleandoc(tree[1]), "```", "")
-    yield "A conflict is not an error. Calling the library wrongly from Python (a number where a path belongs) is a `TypeError`."
+    yield "A conflict is not an error. Calling the library wrongly from Python (a number where a path belongs) is a"
+    yield "`TypeError`, as everywhere."
     yield ""
     yield "`code`, `hint` and `may_retry` are attributes of the error; with `--json` the command prints"
     yield '`{"error": {"code", "message", "hint", "retryable"}}`. The hint may be more precise than the one here.'
     yield ""
     for error in _family(ReplicaError):
         yield from (f"## {error.__name__}", "")
-        yield f"`{error.code}` · exit code {int(exit_for(error('')))} · {'try again later' if error.may_retry else 'not retried'}"
+        retry = "may be tried again later" if error.may_retry else "trying again does not help"
+        yield f"`{error.code}` · exit code {int(exit_for(error('')))} · {retry}"
         yield from ("", inspect.getdoc(error) or "", "", f"*{error.hint}*", "")
 
 
@@ -148,8 +149,9 @@ def settings_page() -> str:
 
 def _settings() -> Line:
     yield from ("# Settings", "")
-    yield "Each replica keeps its settings in its file. `replicate settings DB` shows them, `replicate settings DB KEY=VALUE` changes one;"
-    yield 'in Python, `hub.settings["keep-revisions"] = 3`. They are about this replica and do not travel, unless it says so. An unknown name is refused.'
+    yield "Each replica keeps its settings in its file. `replicate settings DB` shows them, `replicate settings DB KEY=VALUE`"
+    yield 'changes one; in Python, `hub.settings["keep-revisions"] = 3`. A copy begins with the settings of its source;'
+    yield "after that they are about one replica and do not travel, unless it says so. An unknown name is refused."
     yield ""
     yield from ("| setting | takes | default | meaning |", "|---|---|---|---|")
     for name, setting in SETTINGS.items():
