@@ -17,7 +17,8 @@ def new_file(path: str) -> Iterator[str]:
 
     `Exists` if that name is taken, `NotFound` if its folder is not there.
     """
-    folder = os.path.dirname(path) or "."
+    path = os.path.abspath(path)  # SQLite would take a name like "file:a.db" for an address
+    folder = os.path.dirname(path)
     if not os.path.isdir(folder):
         raise NotFound(f"there is no folder {folder}", hint="Make the folder first.")
     if os.path.lexists(path):

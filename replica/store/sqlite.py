@@ -58,7 +58,7 @@ class SQLiteFile:
     def _uri(self, mode: str) -> str:
         """On a medium that nobody can write, SQLite has to be told so: else it wants to make files beside a WAL database."""
         frozen = self.read_only and os.statvfs(self.path).f_flag & os.ST_RDONLY
-        return f"file:{quote(self.path)}?mode={mode}{'&immutable=1' if frozen else ''}"
+        return f"file:{quote(os.fsencode(self.path))}?mode={mode}{'&immutable=1' if frozen else ''}"
 
     def attach_to(self, connection: sqlite3.Connection) -> None:
         """Make this file readable, and not writable, in another one's connection, as the schema `source`."""

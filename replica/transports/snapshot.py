@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from sqlalchemy import Connection, text
 
 from replica.store.faults import translated
@@ -42,7 +44,7 @@ def copy_replica(source: SQLiteFile, path: str, now_ms: int) -> None:
 
 def _vacuum_into(source: SQLiteFile, path: str) -> None:
     with source.bare() as connection:
-        connection.execute("VACUUM INTO ?", (path,))
+        connection.execute("VACUUM INTO CAST(? AS TEXT)", (os.fsencode(path),))  # a name need not be Unicode
 
 
 def _leave_out_damaged(connection: Connection, now_ms: int) -> None:
