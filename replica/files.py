@@ -52,7 +52,7 @@ class Input:
         with _reading(name):
             zipped = plain.peek(len(_GZIP)).startswith(_GZIP)
         if zipped:
-            self._text = io.BufferedReader(gzip.GzipFile(fileobj=plain), CHUNK)
+            self._text = io.BufferedReader(_Counted(gzip.GzipFile(fileobj=plain)), CHUNK)
 
     @property
     def read_bytes(self) -> int:
@@ -89,7 +89,8 @@ class _Counted(io.RawIOBase):
     """Counts what is read."""
 
     def __init__(self, raw: Any) -> None:
-        self._read = getattr(raw, "readinto1", raw.readinto)  # of a pipe, what is there: not until the buffer is full
+        # What is there, not until the buffer is full: a pipe may be slow, and a file cut off in the middle of a read.
+        self._read = getattr(raw, "readinto1", raw.readinto)
         self.count = 0
 
     def readable(self) -> bool:

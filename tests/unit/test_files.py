@@ -195,10 +195,10 @@ def test_gzip_is_recognised_by_its_content() -> None:
 
 
 def test_a_compressed_file_that_is_cut_off_keeps_what_was_whole() -> None:
-    lines = b"".join(b'{"a":%d}\n' % number for number in range(100_000))
+    lines = b"".join(b'{"a":%d}\n' % number for number in range(30_000))
     *whole, last = read(gzip.compress(lines)[:-2000])
     assert [(number, {"a": number - 1}) for number in range(1, len(whole) + 1)] == whole
-    assert len(whole) > 50_000
+    assert len(whole) > 20_000
     assert (len(whole) + 1, "bad_document") == last
 
 

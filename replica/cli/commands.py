@@ -1,0 +1,51 @@
+"""The commands, in the order in which they are listed: where each is, and what it does in a few words."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Listed(NamedTuple):
+    """A command's module in `replica.cli` (with a `_` where Python has that name already), and its line in the list."""
+
+    module: str
+    summary: str
+
+
+GROUPS: dict[str, dict[str, Listed]] = {
+    "databases": {
+        "create": Listed("create", "make a new database"),
+        "copy": Listed("copy", "make a new replica of a database"),
+        "info": Listed("info", "what a replica is and how much it holds"),
+    },
+    "documents": {
+        "put": Listed("put", "save a document"),
+        "get": Listed("get", "show a document"),
+        "delete": Listed("delete", "delete a document"),
+        "list": Listed("list_", "show all documents"),
+        "find": Listed("find", "show the documents that match a selector"),
+        "revisions": Listed("revisions", "show the revisions of a document that are kept"),
+        "index": Listed("index", "make an index that find uses"),
+        "import": Listed("import_", "save many documents from a file"),
+        "export": Listed("export", "write all documents to a file"),
+    },
+    "replication": {
+        "sync": Listed("sync", "pull what is new there, then push what is new here"),
+        "pull": Listed("pull", "fetch what is new at another replica"),
+        "push": Listed("push", "send what is new here to another replica"),
+        "conflicts": Listed("conflicts", "show the documents that were changed in two places"),
+        "resolve": Listed("resolve", "end a conflict, or all of them"),
+        "history": Listed("history", "show what is remembered of exchanges with other replicas"),
+        "changes": Listed("changes", "show what changed, in order"),
+    },
+    "care": {
+        "settings": Listed("settings", "show or change the settings of a replica"),
+        "verify": Listed("verify", "check a replica, or compare two"),
+        "compact": Listed("compact", "give back the space of superseded revisions"),
+        "upgrade": Listed("upgrade", "bring the file of an older version up to date"),
+        "backup": Listed("backup", "write a backup"),
+        "completion": Listed("completion", "print what lets a shell complete these commands"),
+    },
+}
+
+COMMANDS: dict[str, Listed] = {name: listed for group in GROUPS.values() for name, listed in group.items()}

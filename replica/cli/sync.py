@@ -1,0 +1,73 @@
+"""The command `replicate sync`, and what `pull` and `push` share with it."""
+
+from __future__ import annotations
+
+import argparse
+
+import replica
+from replica.cli import render
+from replica.cli.exits import Exit
+from replica.cli.inputs import duration
+from replica.cli.progress import Bar
+from replica.cli.terminal import Terminal
+
+DESCRIPTION = """\
+Bring two replicas together: pull what is new at B into A, then push what is new at A to B. Neither is created. A document
+that was changed in both becomes a conflict document, which is no error. Interrupted, the next run goes on after the last
+batch."""
+EXAMPLE = "replicate sync laptop.db orders.db"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments and flags."""
+    parser.add_argument("here", metavar="A", help="a replica: here")
+    parser.add_argument("there", metavar="B", help="another replica of the same database: there")
+    parser.add_argument("--dry-run", action="store_true", help="count what would be done and change nothing")
+    parser.add_argument("--force", action="store_true", help="go on although one side is suddenly empty")
+    help_text = "end after this time (30s, 5m, 1h30m), with the batch in hand; exit code 7"
+    parser.add_argument("--max-duration", metavar="DURATION", type=duration, help=help_text)
+    help_text = "exit code 4 if A or B holds conflict documents afterwards"
+    parser.add_argument("--fail-on-conflict", action="store_true", help=help_text)
+
+
+def run(arguments: argparse.Namespace, out: Terminal) -> int:
+    """Do it; the exit code."""
+    return replicate(arguments, out, "both")
+
+
+def replicate(arguments: argparse.Namespace, out: Terminal, direction: str) -> int:
+    """Replicate in this direction and say what came of it; the exit code."""
+    with Bar(out) as bar:
+        report = replica.replicate(
+            arguments.here,
+            arguments.there,
+            direction,
+            dry_run=arguments.dry_run,
+            force=arguments.force,
+            max_duration=arguments.max_duration,
+            on_progress=bar.replicated,
+        )
+    ran = {name: tally for name, tally in (("pull", report.pull), ("push", report.push)) if tally is not None}
+    sentences = [render.tally_sentence(name, tally, report.dry_run) for name, tally in ran.items()]
+    out.answer(report.to_dict(), () if out.quiet else sentences)
+    for name, tally in ran.items():
+        named = [f"{name}: {failure.unid} {failure.revision}: {failure.code}" for failure in tally.failures]
+        out.name_failures(named, tally.failed + sum(tally.refused.values()))
+    return _exit(arguments, out, report)
+
+
+def _exit(arguments: argparse.Namespace, out: Terminal, report: replica.Report) -> int:
+    if report.limit is not None:
+        out.warn("the time was up; the next run goes on from here")
+        return Exit.LIMIT
+    if not report.ok:
+        return Exit.PARTIAL
+    if arguments.fail_on_conflict and any(map(_has_conflicts, (arguments.here, arguments.there))):
+        out.warn("there are conflict documents; `replicate conflicts` shows them")
+        return Exit.CONFLICTS
+    return Exit.DONE
+
+
+def _has_conflicts(path: str) -> bool:
+    with replica.open(path) as hub:
+        return any(True for _ in hub.conflicts())
