@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from contextlib import contextmanager
 from types import TracebackType
@@ -42,16 +43,20 @@ from replica.transports.snapshot import copy_file, copy_replica
 
 BUSY_TIMEOUT_S = 10.0
 
+FilePath = str | os.PathLike[str]
+
 _REQUIRED: Any = object()
 
 
-def create(path: str, *, title: str = "", clock: Clock = system_clock, busy_timeout: float = BUSY_TIMEOUT_S) -> Replica:
+def create(
+    path: FilePath, *, title: str = "", clock: Clock = system_clock, busy_timeout: float = BUSY_TIMEOUT_S
+) -> Replica:
     """Make a new database, of which the file at `path` is the first replica. `Exists` if there is a file already.
 
     ``":memory:"`` makes one that is gone when it is closed. `busy_timeout`: how many seconds to wait for other writers.
     """
     check_setting("title", title)
-    file = create_file(str(path), busy_timeout)
+    file = create_file(os.fsdecode(path), busy_timeout)
     with file.write() as connection:
         found(connection, clock())
         if title:
@@ -59,23 +64,23 @@ def create(path: str, *, title: str = "", clock: Clock = system_clock, busy_time
     return Replica(file, clock)
 
 
-def open(path: str, *, clock: Clock = system_clock, busy_timeout: float = BUSY_TIMEOUT_S) -> Replica:
+def open(path: FilePath, *, clock: Clock = system_clock, busy_timeout: float = BUSY_TIMEOUT_S) -> Replica:
     """Open the replica in the file at `path`.
 
     `NotFound`, `NotADatabase`, `TooNew`, `TooOld`, `Corrupt`, `HardLinked`, `ReadOnly`; the file is not changed then.
     A replica that may only be read can be read, and pulled from. Addresses on the network are `NotSupported` so far.
     """
-    if "://" in str(path):
+    if "://" in os.fsdecode(path):
         raise NotSupported(f"{path}: replicas over the network are not offered yet", hint="Name a file.")
-    return Replica(open_file(str(path), busy_timeout), clock)
+    return Replica(open_file(os.fsdecode(path), busy_timeout), clock)
 
 
-def upgrade(path: str, *, busy_timeout: float = BUSY_TIMEOUT_S) -> bool:
+def upgrade(path: FilePath, *, busy_timeout: float = BUSY_TIMEOUT_S) -> bool:
     """Bring the file at `path`, written by an older version, up to date; whether there was anything to do.
 
     All or nothing, in one transaction. `ReadOnly`, `Locked`, and the errors of `open` except `TooOld`.
     """
-    return upgrade_file(str(path), busy_timeout)
+    return upgrade_file(os.fsdecode(path), busy_timeout)
 
 
 class Replica:
@@ -302,16 +307,16 @@ class Replica:
         with self._file.read() as connection:
             return all_sessions(connection)
 
-    def copy(self, path: str) -> Replica:
+    def copy(self, path: FilePath) -> Replica:
         """Make a new replica of the same database at `path`. `Exists`."""
         self._file.check_outside("copying")
-        copy_replica(self._file, str(path), self._clock())
+        copy_replica(self._file, os.fsdecode(path), self._clock())
         return open(path, clock=self._clock)
 
-    def backup(self, path: str) -> None:
+    def backup(self, path: FilePath) -> None:
         """Write a backup: an ordinary file that is this replica as it is now. `Exists`."""
         self._file.check_outside("a backup")
-        copy_file(self._file, str(path))
+        copy_file(self._file, os.fsdecode(path))
 
     def compact(self) -> dict[str, Any]:
         """Forget superseded revisions as the settings say, and give free space back."""

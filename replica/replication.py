@@ -9,13 +9,13 @@ from replica.clock import stopwatch, system_clock
 from replica.engine.meeting import Options, meet
 from replica.engine.replicate import Progress, Task, transfer
 from replica.engine.report import Report
-from replica.replica import Replica
+from replica.replica import FilePath, Replica
 from replica.replica import open as open_replica
 from replica.store.identity import new_id
 from replica.tally import Tally
 from replica.transports.attached import file_of, transfer_attached
 
-End = Replica | str
+End = Replica | FilePath
 
 
 def replicate(
