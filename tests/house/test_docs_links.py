@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,12 @@ def test_every_link_leads_somewhere(page: Path) -> None:
         if not path.exists() or (anchor and anchor not in anchors(path)):
             broken.append(link)
     assert [] == broken
+
+
+def test_every_module_that_the_tour_names_is_there() -> None:
+    tour = (FIRST.parent / "tour.md").read_text(encoding="utf-8")
+    there = {path.name for folder in ("replica", "tests") for path in (ROOT / folder).rglob("*.py")}
+    assert [] == [name for name in re.findall(r"`(?:[\w/]+/)?(\w+\.py)`", tour) if name not in there]
 
 
 def test_every_page_can_be_reached_from_the_first() -> None:
