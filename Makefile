@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test soak bench clean
+.PHONY: help demo test soak bench docs clean
 
 JOBS ?= 2
 SEED ?= $(shell date +%s)
@@ -27,6 +27,11 @@ soak: .venv/ready-to-test ## look for new failures for a long time; repeat a run
 
 bench: .venv/ready-to-run ## measure, side by side with others; options in ARGS="…"
 	$(BIN)/python benchmarks/run.py $(ARGS)
+
+docs: .venv/ready-to-run ## render the documents to build/docs; they read well without it
+	$(PIP) install --upgrade 'pip >= 25.1'
+	$(PIP) install --group docs
+	$(BIN)/sphinx-build --quiet --fail-on-warning docs build/docs
 
 clean: ## remove what these targets made
 	rm -rf .venv build dist .hypothesis .pytest_cache .mypy_cache .ruff_cache .import_linter_cache benchmarks/peers/node_modules
