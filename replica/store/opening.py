@@ -96,8 +96,9 @@ def _settle_backup(file: SQLiteFile) -> None:
 
 def _main_application_id(path: str) -> int:
     """What the file itself says, without its log; SQLite reads it, as opening and closing it here would drop its locks."""
-    connection = sqlite3.connect(f"file:{quote(path)}?immutable=1", uri=True)
+    connection = sqlite3.connect(f"file:{quote(os.fsencode(path))}?mode=ro&immutable=1", uri=True)
     try:
+        connection.execute("PRAGMA writable_schema = ON")  # forgive that mid-checkpoint it is shorter than it says
         return int(connection.execute("PRAGMA application_id").fetchone()[0])
     finally:
         connection.close()

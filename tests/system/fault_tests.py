@@ -1,0 +1,155 @@
+"""The tests that every workload of the library undergoes; a file of tests makes a class of them for its workload."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+
+from tests.faults import Fault, Mode, Outcome, Rig, failures
+
+WORKLOADS = Path(__file__).with_name("workloads")
+
+DISKS: dict[str, tuple[Mode, int]] = {
+    "one error": ("error", errno.EIO),
+    "broken": ("sticky", errno.EIO),
+    "full": ("sticky", errno.ENOSPC),
+    "full in the middle of a write": ("short", errno.ENOSPC),
+}
+
+# What SQLite may fail to do without a word: the copy from the write-ahead log into the file, while everything still is in
+# the log, and the removal of a log that has been copied.
+CHECKPOINT = {
+    "pwrite {}",
+    "ftruncate {}",
+    "fdatasync {}",
+    "fdatasync {}-wal",
+    "unlink {}-wal",
+    "unlink {}-shm",
+}
+FOLDER = "fdatasync ."  # SQLite never looks whether it could sync a folder; only a power cut after that could do harm
+
+
+class FaultTests:
+    """Kills, failing and full disks, power cuts, and errors after a kill."""
+
+    workload: ClassVar[str]
+    replicas: ClassVar[tuple[str, ...]] = ("a.db",)  # whose checkpoints may fail unnoticed
+    unnoticed: ClassVar[frozenset[str]] = frozenset()  # what else may
+    kill_every: ClassVar[int] = 1
+    per_call: ClassVar[int] = 2  # how many calls of one kind fail, such as all writes to one file
+    cut_every: ClassVar[int] = 4
+    compound_every: ClassVar[tuple[int, int]] = (40, 15)
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def rig(cls) -> Iterator[Rig]:
+        with Rig(WORKLOADS / f"{cls.workload}.py") as rig:
+            yield rig
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def killed(cls, rig: Rig) -> list[Outcome]:
+        return rig.sweep("kill", every=cls.kill_every)
+
+    @pytest.fixture
+    def note(self, record_property: Callable[[str, object], None]) -> Callable[[str, list[Outcome]], None]:
+        return lambda kind, outcomes: record_property("note", f"{self.workload}: {len(outcomes)} runs, {kind}")
+
+    def test_a_kill_loses_nothing(self, killed: list[Outcome], note: Callable[..., None]) -> None:
+        assert_none(failures(killed))
+        assert {"exit code -9"} == {outcome.end for outcome in killed}
+        note("killed at every call" if self.kill_every == 1 else f"killed at one call of {self.kill_every}", killed)
+
+    @pytest.mark.parametrize("disk", DISKS)
+    def test_a_failing_disk_loses_nothing_and_is_reported(
+        self, rig: Rig, killed: list[Outcome], disk: str, note: Callable[..., None]
+    ) -> None:
+        mode, error = DISKS[disk]
+        outcomes = rig.sweep(mode, error, points=spread(killed, self.per_call))
+        self.assert_reported(outcomes)
+        note(f"the disk is {disk}", outcomes)
+
+    def test_a_power_cut_loses_nothing(self, rig: Rig, note: Callable[..., None]) -> None:
+        outcomes = rig.power_cuts(every=self.cut_every, random_states=2)
+        assert_none(failures(outcomes))
+        note("power cuts", outcomes)
+
+    def test_a_power_cut_after_a_sync_that_failed_unnoticed_loses_nothing(
+        self, rig: Rig, killed: list[Outcome], note: Callable[..., None]
+    ) -> None:
+        syncs = spread([outcome for outcome in killed if "sync" in outcome.call and outcome.call != FOLDER], 2)
+        silent = [outcome.at for outcome in rig.sweep("error", points=syncs) if outcome.silent]
+        assert silent
+        outcomes = rig.power_cuts(every=4 * self.cut_every, random_states=1, fault=Fault("error", silent[0]))
+        assert_none(failures(outcomes))
+        note("power cuts after an unnoticed error", outcomes)
+
+    def test_an_error_while_recovering_from_a_kill_loses_nothing(self, rig: Rig, note: Callable[..., None]) -> None:
+        every, then_every = self.compound_every
+        outcomes = rig.compound("error", every=every, then_every=then_every)
+        assert_none(failures(outcomes))
+        assert any(outcome.call for outcome in outcomes)
+        note("an error after a kill", outcomes)
+
+    @pytest.mark.soak
+    def test_a_kill_at_every_call(self, rig: Rig, note: Callable[..., None]) -> None:
+        outcomes = rig.sweep("kill")
+        assert_none(failures(outcomes))
+        note("killed at every call", outcomes)
+
+    @pytest.mark.soak
+    @pytest.mark.parametrize("disk", DISKS)
+    def test_a_failing_disk_at_every_call(self, rig: Rig, disk: str, note: Callable[..., None]) -> None:
+        mode, error = DISKS[disk]
+        outcomes = rig.sweep(mode, error)
+        self.assert_reported(outcomes)
+        note(f"the disk is {disk}", outcomes)
+
+    @pytest.mark.soak
+    def test_a_power_cut_at_every_step(self, rig: Rig, note: Callable[..., None]) -> None:
+        outcomes = rig.power_cuts(random_states=20)
+        assert_none(failures(outcomes))
+        note("power cuts", outcomes)
+
+    @pytest.mark.soak
+    @pytest.mark.parametrize("disk", DISKS)
+    def test_a_failing_disk_while_recovering_from_many_kills(
+        self, rig: Rig, disk: str, note: Callable[..., None]
+    ) -> None:
+        mode, error = DISKS[disk]
+        outcomes = rig.compound(mode, error, every=9, then_every=5)
+        assert_none(failures(outcomes))
+        note(f"the disk is {disk} after a kill", outcomes)
+
+    def assert_reported(self, outcomes: list[Outcome]) -> None:
+        """Nothing is lost or torn, and what the disk refused is reported, unless it may go unnoticed."""
+        assert_none(failures(outcomes))
+        assert_none(f"{outcome}: {text}" for outcome in outcomes for text in outcome.errors if not _is_ours(text))
+        assert {"DiskError"} == {outcome.errors[0].partition(":")[0] for outcome in outcomes if outcome.errors}
+        may = self.unnoticed | {FOLDER} | {call.format(name) for call in CHECKPOINT for name in self.replicas}
+        assert_none(f"unnoticed: {outcome}" for outcome in outcomes if outcome.silent and outcome.call not in may)
+
+
+def assert_none(problems: Iterable[str]) -> None:
+    found = list(problems)
+    assert not found, "\n".join([f"{len(found)} problems", *found[:10]])
+
+
+def _is_ours(text: str) -> bool:
+    """After one refusal SQLite may take the file as read-only."""
+    return text.startswith(("DiskError: ", "ReadOnly: "))
+
+
+def spread(outcomes: list[Outcome], per_call: int) -> list[int]:
+    """Where to strike so that every kind of call is struck: the first, the last and some between."""
+    places: dict[str, list[int]] = {}
+    for outcome in outcomes:
+        places.setdefault(outcome.call, []).append(outcome.at)
+    chosen: set[int] = set()
+    for at in places.values():
+        chosen |= {at[round(n * (len(at) - 1) / max(1, per_call - 1))] for n in range(per_call)}
+    return sorted(chosen)
