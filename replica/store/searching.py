@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,7 +18,7 @@ from replica.store.sqlite import SQLiteFile
 CHUNK = 200
 _PREFIX = "items: "
 _LIVE = "leaf.winner = 1 AND leaf.deleted = 0"
-_BY_SEQ = leaf_query(f"FROM leaf WHERE seq IN (SELECT value FROM json_each(:seqs)) AND {_LIVE} ORDER BY unid")
+_BY_UNID = leaf_query(f"FROM leaf WHERE unid IN (SELECT value FROM json_each(:unids)) AND {_LIVE} ORDER BY unid")
 _INDEXES = text("SELECT name FROM sqlite_master WHERE type = 'index' AND name LIKE :prefix || '%' ORDER BY name")
 
 
@@ -38,13 +39,20 @@ def _candidates(file: SQLiteFile, selector: Selector) -> Iterator[Document]:
     if narrowing.sql == "1":
         yield from live_documents(file)
         return
-    statement = text(f"SELECT leaf.unid, leaf.seq FROM leaf WHERE {_LIVE} AND ({narrowing.sql})")
+    statement = text(f"SELECT leaf.unid FROM leaf WHERE {_LIVE} AND ({narrowing.sql})")
     with file.read() as connection:  # sorted here: asked for an order, SQLite would rather read all than use an index
-        seqs = [row.seq for row in sorted(connection.execute(statement, narrowing.parameters))]
-    for at in range(0, len(seqs), CHUNK):
+        unids = sorted(connection.execute(statement, narrowing.parameters).scalars())
+        found = _by_unid(connection, unids[:CHUNK])  # so what fits in one chunk is of one moment
+    yield from found
+    for at in range(CHUNK, len(unids), CHUNK):
         with file.read() as connection:
-            rows = connection.execute(_BY_SEQ, {"seqs": str(seqs[at : at + CHUNK])}).all()
-        yield from (Document.of(stored(row).leaf) for row in rows)
+            found = _by_unid(connection, unids[at : at + CHUNK])
+        yield from found
+
+
+def _by_unid(connection: Connection, unids: list[str]) -> list[Document]:
+    """The documents as they are now: what was saved since they were looked up has other rows, and is still there."""
+    return [Document.of(stored(row).leaf) for row in connection.execute(_BY_UNID, {"unids": json.dumps(unids)})]
 
 
 def create_index(connection: Connection, items: list[str], name: str | None) -> str:
