@@ -10,7 +10,7 @@ from replica.cli.terminal import Terminal
 
 DESCRIPTION = """\
 Bring the file of a replica that an older version made up to date: all of it or nothing. Versions of this program that are
-older than the new file cannot read it any more; `replicate backup` keeps the old one."""
+older than the new file cannot read it any more: copy the file first, while no program uses it, if they still have to."""
 EXAMPLE = "replicate upgrade orders.db"
 
 
