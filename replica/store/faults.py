@@ -22,6 +22,12 @@ _KINDS: dict[int, type[ReplicaError]] = {
     sqlite3.SQLITE_IOERR: DiskError,
     sqlite3.SQLITE_CANTOPEN: DiskError,
 }
+_OTHER_DAMAGE = (  # what has no code of its own: the driver's complaint about a text, and tables that are not ours
+    "decode to UTF-8",
+    "no such table",
+    "no such column",
+    "already exists",
+)
 
 
 @contextmanager
@@ -48,7 +54,7 @@ def file_errors(path: str) -> Iterator[None]:
 
 def _ours(error: BaseException | None, path: str) -> ReplicaError | None:
     kind = _KINDS.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)
-    if kind is None and "decode to UTF-8" in str(error):  # the driver's complaint about a text; it has no code
+    if kind is None and any(words in str(error) for words in _OTHER_DAMAGE):
         kind = Corrupt
     if kind is DiskError and not _can_write_beside(path):
         kind = ReadOnly

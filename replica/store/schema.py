@@ -44,7 +44,7 @@ def upgrade_schema(connection: Connection) -> None:
     from alembic.config import Config
 
     config = Config()
-    config.set_main_option("script_location", str(_migrations()))
+    config.set_main_option("script_location", str(_migrations()).replace("%", "%%"))
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
     stamp(connection, SCHEMA)
