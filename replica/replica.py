@@ -35,7 +35,7 @@ from replica.store.reading import (
 )
 from replica.store.saving import close_conflict, delete, save, save_conflict
 from replica.store.sessions import Session, all_sessions, forget_sessions
-from replica.store.settings import Settings, check_setting, read_setting, write_setting
+from replica.store.settings import Settings, check_setting, read_setting
 from replica.store.sqlite import SQLiteFile
 from replica.store.tables import SCHEMA
 from replica.transports.direct import DirectPeer
@@ -56,11 +56,7 @@ def create(
     ``":memory:"`` makes one that is gone when it is closed. `busy_timeout`: how many seconds to wait for other writers.
     """
     check_setting("title", title)
-    file = create_file(os.fsdecode(path), busy_timeout)
-    with file.write() as connection:
-        found(connection, clock())
-        if title:
-            write_setting(connection, "title", title)
+    file = create_file(os.fsdecode(path), busy_timeout, lambda connection: found(connection, clock(), title))
     return Replica(file, clock)
 
 

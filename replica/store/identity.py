@@ -9,6 +9,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, insert, select, update
 
 from replica.store import tables
+from replica.store.settings import write_setting
 
 _IDENTITY = select(tables.replica)
 
@@ -38,8 +39,10 @@ def new_unid(now_ms: int) -> str:
     return f"{now_ms:012x}{secrets.token_hex(10)}"
 
 
-def found(connection: Connection, now_ms: int) -> None:
+def found(connection: Connection, now_ms: int, title: str) -> None:
     """Make the file the first replica of a new database."""
+    if title:
+        write_setting(connection, "title", title)
     values = {"replica_id": new_id(), "instance_id": new_id(), "former_ids": "[]", "era": 0, "created_ms": now_ms}
     connection.execute(insert(tables.replica).values(values))
 

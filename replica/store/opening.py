@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Callable
 from urllib.parse import quote
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 from sqlalchemy.pool import NullPool
 
 from replica.errors import HardLinked, NotADatabase, NotFound, ReadOnly, TooOld
@@ -51,16 +52,18 @@ def open_file(path: str, busy_timeout: float) -> SQLiteFile:
     return file
 
 
-def create_file(path: str, busy_timeout: float) -> SQLiteFile:
-    """A new file with empty tables; `Exists` if the name is taken."""
+def create_file(path: str, busy_timeout: float, fill: Callable[[Connection], None]) -> SQLiteFile:
+    """A new file with tables, and with what `fill` writes there before anyone can see it; `Exists` if the name is taken."""
     if path == MEMORY:
         file = SQLiteFile(MEMORY, busy_timeout)
         with file.write() as transaction:
             create_schema(transaction)
+            fill(transaction)
         return file
     path = os.path.realpath(path)
     with new_file(path) as unfinished, translated(path), unfinished_engine(unfinished).begin() as transaction:
         create_schema(transaction)
+        fill(transaction)
     return open_file(path, busy_timeout)
 
 

@@ -132,6 +132,15 @@ def test_create_refuses_a_folder_that_is_not_there(tmp_path: Path) -> None:
     assert [] == list(tmp_path.iterdir())
 
 
+def test_a_database_that_could_not_be_finished_was_never_there(tmp_path: Path) -> None:
+    def broken() -> int:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        replica.create(str(tmp_path / "hub.db"), clock=broken)
+    assert [] == list(tmp_path.iterdir())
+
+
 def test_a_title_is_a_text(tmp_path: Path) -> None:
     with pytest.raises(BadSettings):
         replica.create(str(tmp_path / "hub.db"), title=5)  # type: ignore[arg-type]
