@@ -33,11 +33,13 @@ from replica.store.reading import (
     revisions_of,
     stubs,
 )
+from replica.store.receive import refused
 from replica.store.saving import close_conflict, delete, save, save_conflict
 from replica.store.sessions import Session, all_sessions, forget_sessions
 from replica.store.settings import Settings, check_setting, read_setting
 from replica.store.sqlite import SQLiteFile
 from replica.store.tables import SCHEMA
+from replica.tally import Failure
 from replica.transports.direct import DirectPeer
 from replica.transports.snapshot import copy_file, copy_replica
 
@@ -302,6 +304,11 @@ class Replica:
                     raise NotFound(f"no exchange with {clear!r} is remembered")
         with self._file.read() as connection:
             return all_sessions(connection)
+
+    def refused(self) -> list[Failure]:
+        """What peers offered and was not taken: too large, or damaged. It is asked for again by every replication."""
+        with self._file.read() as connection:
+            return refused(connection)
 
     def copy(self, path: FilePath) -> Replica:
         """Make a new replica of the same database at `path`. `Exists`."""

@@ -36,6 +36,7 @@ GROUPS: dict[str, dict[str, Listed]] = {
         "conflicts": Listed("conflicts", "show the documents that were changed in two places"),
         "resolve": Listed("resolve", "end a conflict, or all of them"),
         "history": Listed("history", "show what is remembered of exchanges with other replicas"),
+        "refused": Listed("refused", "show what other replicas offered and was not taken"),
         "changes": Listed("changes", "show what changed, in order"),
     },
     "care": {

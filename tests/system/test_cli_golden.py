@@ -24,6 +24,13 @@ KINDS = (
 )
 NUMBERS = {"seconds", "bytes", "bytes_before", "bytes_after"}
 
+
+def push_refused(a: Path, b: Path) -> Outcome:
+    """A push of which the other side takes only what is small."""
+    done("settings", b, "document-size-max=10")
+    return run("push", a, b, "--json")
+
+
 Shape = Callable[[Path, Path, Path], Outcome]
 SHAPES: dict[str, Shape] = {
     "create": lambda a, b, new: done("create", new, "--json"),
@@ -40,7 +47,8 @@ SHAPES: dict[str, Shape] = {
     "export": lambda a, b, new: done("export", a, new, "--json"),
     "sync": lambda a, b, new: done("sync", a, b, "--json"),
     "pull": lambda a, b, new: done("pull", a, b, "--dry-run", "--json"),
-    "refused": lambda a, b, new: run("push", a, b, "--json") if done("settings", b, "document-size-max=10") else run(),
+    "push-refused": lambda a, b, new: push_refused(a, b),
+    "refused": lambda a, b, new: done("refused", b, "--json") if push_refused(a, b) else run(),
     "conflicts": lambda a, b, new: done("conflicts", a, "--json"),
     "resolve": lambda a, b, new: done("resolve", a, "order/1", "--items", "{}", "--json"),
     "resolve-all": lambda a, b, new: done("resolve", a, "--all", "--keep", "newest", "--dry-run", "--json"),
