@@ -66,6 +66,7 @@ def _become(connection: Connection, now_ms: int) -> list[Session]:
     connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")  # the source may be a backup
     for table in _LOCAL:
         connection.execute(text(f"DELETE FROM {table}"))
+    connection.execute(text("DELETE FROM setting WHERE name = 'paused'"))  # whoever paused the original meant that one
     original = read_identity(connection)
     become_copy(connection, now_ms)
     copy = read_identity(connection)

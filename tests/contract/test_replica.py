@@ -1094,3 +1094,10 @@ def test_errors_have_the_names_of_the_interface_and_say_what_to_do() -> None:
 
 def test_the_package_is_typed() -> None:
     assert (Path(inspect.getfile(replica)).parent / "py.typed").is_file()
+
+
+def test_a_copy_of_a_paused_replica_is_not_paused(tmp_path: Path) -> None:
+    with replica.create(str(tmp_path / "hub.db")) as hub:
+        hub.settings["paused"] = True
+        with hub.copy(str(tmp_path / "laptop.db")) as laptop:
+            assert not laptop.settings["paused"]
