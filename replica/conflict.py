@@ -8,10 +8,13 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from replica.canonical import Json, canonical
+from replica.document import check_unid
 from replica.errors import BadDocument, Corrupt
 from replica.leaf import Leaf, next_revision, same_item
 from replica.marks import check_marks
-from replica.revision import Ancestor, join
+from replica.revision import ENTRY, NUMBER_MAX, WIDTH, Ancestor, Ancestry, join
+
+ROOM = 2**20  # how often a revision with the highest number that is taken can still be saved
 
 
 def rank(leaf: Leaf) -> tuple[bool, int, str]:
@@ -40,9 +43,13 @@ def unite(own: Iterable[Leaf], offered: Iterable[Leaf], limit: int) -> list[Leaf
         mine = known.get(leaf.revision)
         known[leaf.revision] = _bounded(leaf, limit) if mine is None else reconcile(mine, leaf, limit)
     kept: list[Leaf] = []
+    covering: list[Leaf] = []  # of a thousand leaves, most may be first revisions, which cover nothing
     for leaf in sorted(known.values(), key=_descent, reverse=True):
-        if not any(stays.covers(Ancestor.of(leaf.revision)) for stays in kept):
+        ancestor = Ancestor.of(leaf.revision)
+        if not any(stays.covers(ancestor) for stays in covering):
             kept.append(leaf)
+            if leaf.ancestry.length:
+                covering.append(leaf)
     return kept
 
 
@@ -155,14 +162,38 @@ def policy_for(leaves: Iterable[Leaf], policy: Json) -> str:
 
 
 def check_leaf(leaf: Leaf) -> None:
-    """Refuse (`Corrupt`) a leaf whose bytes are not those of its hash, whose id claims to be verified and is not, or whose
-    marks cannot be read.
+    """Refuse (`Corrupt`) a leaf whose bytes are not those of its hash or no document, whose id claims to be verified and is
+    not, or whose ancestry or marks cannot be read. Its JSON is not parsed: nothing on the way of a document parses it.
     """
+    problem = _problem(leaf)
+    if problem:
+        raise Corrupt(f"revision {leaf.revision} of {leaf.unid[:80]!r} {problem}")
+
+
+def _problem(leaf: Leaf) -> str | None:
     if hashlib.sha256(leaf.body).digest() != leaf.hash:
-        raise Corrupt(f"revision {leaf.revision} of {leaf.unid!r} is damaged: its bytes do not match their hash")
+        return "is damaged: its bytes do not match their hash"
+    if not has_shape(leaf.revision.number, leaf.ancestry, leaf.body):
+        return "is malformed"
     if leaf.verified and leaf.expected_revision() != leaf.revision:
-        raise Corrupt(f"revision {leaf.revision} of {leaf.unid!r} is not what its id says")
+        return "is not what its id says"
     try:
+        check_unid(leaf.unid)
         check_marks(leaf.marks or "")
     except BadDocument as error:
-        raise Corrupt(f"revision {leaf.revision} of {leaf.unid!r} is damaged: {error}") from error
+        return f"is damaged: {error}"
+    return None
+
+
+def has_shape(number: int, ancestry: Ancestry, body: bytes) -> bool:
+    """Whether a leaf can be one, as far as can be told without reading it: an object in UTF-8, an ancestry that fits."""
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return False
+    return (
+        body[:1] + body[-1:] == b"{}"
+        and 0 < number <= NUMBER_MAX - ROOM
+        and len(ancestry.line) % WIDTH == len(ancestry.side) % ENTRY == len(ancestry.parents) % ENTRY == 0
+        and len(ancestry.line) // WIDTH < number
+    )

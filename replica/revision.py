@@ -20,7 +20,7 @@ NUMBER_MAX = 2**53 - 1  # what JavaScript can count to
 TEXT_MAX = 256  # characters of a foreign revision after the dash
 
 WIDTH = 16  # bytes of a packed revision
-_ENTRY = 8 + WIDTH  # bytes of a numbered, packed revision
+ENTRY = 8 + WIDTH  # bytes of a numbered, packed revision
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST_MS = 253_402_300_799_999  # of the year 9999, where Python's calendar ends
 
@@ -98,20 +98,20 @@ class Ancestry(NamedTuple):
     @property
     def length(self) -> int:
         """How many ancestors are known."""
-        return len(self.line) // WIDTH + len(self.side) // _ENTRY
+        return len(self.line) // WIDTH + len(self.side) // ENTRY
 
     def cut(self, limit: int) -> Ancestry:
         """The newest `limit` entries each way."""
-        if len(self.line) <= limit * WIDTH and len(self.side) <= limit * _ENTRY:
+        if len(self.line) <= limit * WIDTH and len(self.side) <= limit * ENTRY:
             return self
-        return self._replace(line=self.line[: limit * WIDTH], side=self.side[: limit * _ENTRY])
+        return self._replace(line=self.line[: limit * WIDTH], side=self.side[: limit * ENTRY])
 
     def holds(self, number: int, ancestor: Ancestor) -> bool:
         """Whether `ancestor` is in the ancestry of a revision whose sequence number is `number`."""
         at = (number - 1 - ancestor.number) * WIDTH
         if at >= 0 and self.line[at : at + WIDTH] == ancestor.packed:
             return True
-        return bool(self.side or self.parents) and ancestor in set(entries(self.side + self.parents))
+        return _has_entry(self.side, ancestor) or _has_entry(self.parents, ancestor)
 
     def all(self, number: int) -> set[Ancestor]:
         """Every ancestor of a revision whose sequence number is `number`; its parents also where the bound cut them off."""
@@ -130,8 +130,19 @@ class Ancestry(NamedTuple):
 
 def entries(packed: bytes) -> Iterator[Ancestor]:
     """The ancestors in a `side` or `parents` field."""
-    for at in range(0, len(packed), _ENTRY):
-        yield Ancestor(int.from_bytes(packed[at : at + 8], "big"), packed[at + 8 : at + _ENTRY])
+    for at in range(0, len(packed), ENTRY):
+        yield Ancestor(int.from_bytes(packed[at : at + 8], "big"), packed[at + 8 : at + ENTRY])
+
+
+def _has_entry(packed: bytes, ancestor: Ancestor) -> bool:
+    """Whether a `side` or `parents` field holds it, without reading the other entries."""
+    if not packed:
+        return False
+    entry = pack([ancestor])
+    at = packed.find(entry)
+    while at > 0 and at % ENTRY:  # the end of one entry and the beginning of the next
+        at = packed.find(entry, at + 1)
+    return at >= 0
 
 
 def pack(ancestors: Iterable[Ancestor]) -> bytes:
