@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
@@ -64,7 +64,7 @@ class Document:
     names. `revision` is None before the first save. A document with `conflict` set is a losing version of another.
     """
 
-    __slots__ = ("_body", "_items", "conflict", "deleted", "revision", "sequence_time", "unid")
+    __slots__ = ("_extra", "_items", "_leaf", "conflict", "deleted", "revision", "sequence_time", "unid")
 
     def __init__(
         self,
@@ -77,7 +77,8 @@ class Document:
         sequence_time: datetime | None = None,
     ) -> None:
         self._items = {} if items is None else items
-        self._body: Callable[[], dict[str, Json]] | None = None
+        self._leaf: Leaf | None = None  # where the items are until somebody asks for them
+        self._extra: dict[str, Json] = {}
         self.unid = unid
         self.revision = revision
         self.deleted = deleted
@@ -95,19 +96,19 @@ class Document:
             conflict=unid is not None,
             sequence_time=time,
         )
-        document._body = lambda: leaf.items | (extra or {})
+        document._leaf, document._extra = leaf, extra or {}
         return document
 
     @property
     def items(self) -> dict[str, Json]:
         """The items by name."""
-        if self._body is not None:
-            self._items, self._body = self._body(), None
+        if self._leaf is not None:
+            self._items, self._leaf = self._leaf.items | self._extra, None
         return self._items
 
     @items.setter
     def items(self, items: dict[str, Json]) -> None:
-        self._items, self._body = items, None
+        self._items, self._leaf = items, None
 
     @property
     def sequence(self) -> int:
@@ -147,7 +148,7 @@ class Document:
     __hash__ = None  # type: ignore[assignment]
 
     def __getstate__(self) -> tuple[None, dict[str, Any]]:
-        self.items  # noqa: B018 - read now: what is still to be parsed cannot be pickled
+        self.items  # noqa: B018 - read now: what is pickled is the document, not how it is stored
         return None, {name: getattr(self, name) for name in self.__slots__}
 
     def __repr__(self) -> str:
@@ -164,7 +165,8 @@ class Document:
         if self.deleted:
             head["_deleted"] = True
         parts = [f'"{name}":{canonical(value).decode()}' for name, value in head.items()]
-        items = check_items(self.items).decode()[1:-1]
+        body = check_items(self.items) if self._leaf is None or self._extra else self._leaf.intact_body
+        items = body.decode()[1:-1]
         return "{" + ",".join([*parts, items] if items else parts) + "}"
 
     @classmethod

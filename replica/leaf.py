@@ -36,11 +36,16 @@ class Leaf(NamedTuple):
         return self.ancestry.holds(number, other)
 
     @property
-    def items(self) -> dict[str, Json]:
-        """The items, as a new dict. `Corrupt` if the bytes are not those that were saved."""
+    def intact_body(self) -> bytes:
+        """The canonical bytes of the items. `Corrupt` if they are not those that were saved."""
         if hashlib.sha256(self.body).digest() != self.hash:
             raise Corrupt(f"revision {self.revision} of {self.unid!r} is damaged: its bytes do not match their hash")
-        return _parse_items(self.body)
+        return self.body
+
+    @property
+    def items(self) -> dict[str, Json]:
+        """The items, as a new dict. `Corrupt` as `intact_body`."""
+        return _parse_items(self.intact_body)
 
     def read_marks(self) -> Marks | None:
         """The marks by item name; None if nothing is known, or if what is written there is damaged."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 
+from replica.conflict import has_shape
 from replica.errors import BadDocument
 from replica.marks import check_marks
-from replica.revision import entries, packed_id
+from replica.revision import Ancestry, entries, packed_id
 
 IS_INTACT = (  # of a row of `leaf`
     "is_intact(number, packed, substr(line, 1, 16), parents, deleted, verified, marks, hash, CAST(body AS BLOB))"
@@ -32,6 +33,8 @@ def _is_intact(
 ) -> bool:
     """What `conflict.check_leaf` checks, for one row, in a fraction of the time."""
     if hashlib.sha256(body).digest() != digest or (marks and not _can_be_read(marks)):
+        return False
+    if not has_shape(number, Ancestry(first, b"", parents), body):
         return False
     above = f"{number - 1}-{first.hex()}" if first else ""
     if parents:

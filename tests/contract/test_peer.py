@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import replica
 from replica.changes import Offer
 from replica.engine.peer import Batch, Peer
 from replica.leaf import Leaf, next_revision
+from replica.revision import Ancestry, Revision
 from replica.store.sessions import Session
 
 LIMIT = 1000
@@ -207,3 +209,29 @@ def test_the_bound_on_ancestries_grows_with_that_of_a_peer(here: replica.Replica
     assert 2000 == here.settings["ancestry-limit"]
     peer.accept(batch(first())._replace(ancestry_limit=10), dry_run=False)
     assert 2000 == here.settings["ancestry-limit"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"body": b'{"n":"\xff"}'},
+        {"body": b"[1]"},
+        {"body": b""},
+        {"ancestry": Ancestry(line=b"x" * 15)},
+        {"ancestry": Ancestry(line=b"x" * 32)},
+        {"ancestry": Ancestry(side=b"x" * 25)},
+        {"revision": Revision(2**53 - 1, "a" * 32)},
+        {"revision": Revision(2**70, "a" * 32)},
+        {"unid": ""},
+        {"unid": "_x"},
+        {"unid": "x" * 5000},
+        {"marks": "{"},
+    ],
+    ids=str,
+)
+def test_a_leaf_that_can_be_none_is_left_out_by_itself(peer: Peer, wrong: dict[str, object]) -> None:
+    leaf = first("b")._replace(verified=False, **wrong)
+    leaf = leaf._replace(hash=hashlib.sha256(leaf.body).digest())
+    tally = peer.accept(batch(first("a"), leaf), dry_run=False)
+    assert (1, 1) == (tally.added, tally.failed)
+    assert ["a"] == [offer.unid for offer in offers(peer)]
