@@ -23,7 +23,7 @@ def define_is_intact(connection: sqlite3.Connection) -> None:
 def _is_intact(
     number: int,
     packed: bytes,
-    first: bytes,
+    first: bytes | None,  # substr of nothing is NULL
     parents: bytes,
     deleted: int,
     verified: int,
@@ -34,7 +34,7 @@ def _is_intact(
     """What `conflict.check_leaf` checks, for one row, in a fraction of the time."""
     if hashlib.sha256(body).digest() != digest or (marks and not _can_be_read(marks)):
         return False
-    if not has_shape(number, Ancestry(first, b"", parents), body):
+    if not has_shape(number, Ancestry(first or b"", b"", parents), body):
         return False
     above = f"{number - 1}-{first.hex()}" if first else ""
     if parents:
