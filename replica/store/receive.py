@@ -10,7 +10,7 @@ from sqlalchemy import Connection, text
 from replica.canonical import Json
 from replica.conflict import check_leaf, policy_for, settle, unite
 from replica.errors import Corrupt, TooLarge
-from replica.leaf import Leaf
+from replica.leaf import NOTHING, Leaf
 from replica.revision import Ancestor, Revision
 from replica.store.leaves import Stored, Writer, leaves_of_many
 from replica.store.settings import read_setting
@@ -46,7 +46,7 @@ def _acceptable(connection: Connection, offered: Iterable[Leaf], tally: Tally) -
     size_max: int = read_setting(connection, "document-size-max")
     for leaf in offered:
         tally.bytes += len(leaf.body)
-        if len(leaf.body) > size_max:
+        if len(leaf.body) > max(size_max, len(NOTHING)):
             tally.refuse(leaf, TooLarge.code)
         elif is_sound(leaf, tally):
             yield leaf

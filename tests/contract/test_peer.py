@@ -235,3 +235,10 @@ def test_a_leaf_that_can_be_none_is_left_out_by_itself(peer: Peer, wrong: dict[s
     tally = peer.accept(batch(first("a"), leaf), dry_run=False)
     assert (1, 1) == (tally.added, tally.failed)
     assert ["a"] == [offer.unid for offer in offers(peer)]
+
+
+def test_a_deletion_stub_is_never_too_large(here: replica.Replica, peer: Peer) -> None:
+    here.settings["document-size-max"] = 1
+    stub = next_revision("a", [first()], b"{}", 2, LIMIT, deleted=True)
+    tally = peer.accept(batch(stub, first("b")), dry_run=False)
+    assert (1, {"too_large": 1}) == (tally.added, tally.refused)
