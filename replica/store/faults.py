@@ -58,9 +58,16 @@ def _ours(error: BaseException | None, path: str) -> ReplicaError | None:
         kind = Corrupt
     if kind is DiskError and not _can_write_beside(path):
         kind = ReadOnly
+    elif kind is ReadOnly and _can_write(path):  # it could not be opened for writing, and was for reading
+        kind = DiskError
     return kind(f"{path}: {error}") if kind else None
 
 
 def _can_write_beside(path: str) -> bool:
     folder = os.path.dirname(path) or "."
     return not os.path.isdir(folder) or os.access(folder, os.W_OK)
+
+
+def _can_write(path: str) -> bool:
+    there = [name for name in (path, f"{path}-wal", f"{path}-shm") if os.path.exists(name)]
+    return _can_write_beside(path) and all(os.access(name, os.W_OK) for name in there)
