@@ -182,6 +182,22 @@ class World:
     def _new_path(self) -> str:
         return os.path.join(self._folder, f"{next(self._names)}.db")
 
+    @contextmanager
+    def clones(self) -> Iterator[list[Twin]]:
+        """The same world once more: copies of all files, which know nothing of each other."""
+        twins = []
+        for twin in self.twins:
+            path = self._new_path()
+            twin.library.close()
+            shutil.copyfile(twin.path, path)
+            self._reopen(twin, twin.path)
+            twins.append(Twin(replica.open(path, clock=Clock()), twin.model.copy(), Clock(), twin.ticking))
+        try:
+            yield twins
+        finally:
+            for twin in twins:
+                twin.library.close()
+
     # -- choosing
 
     def twin(self, who: int) -> Twin:
@@ -429,7 +445,7 @@ class World:
         trouble = saboteurs.Meddler(at, lambda: self.edit(number, at, at, items))
         self._safely(here, there, direction, lane, trouble)
         source.check()
-        adopt(target, [before, source.model])
+        adopt(target, [before, source.model, common(before, source.model)])
 
     # -- what happens to files
 
@@ -510,13 +526,12 @@ class World:
         links = list(itertools.pairwise(luck.sample(self.twins, len(self.twins))))
         links += [(b, a) for a, b in reversed(links)]
         for _ in range(len(self.twins) + 2):
-            moved = 0
-            for a, b in links:
-                if a.model.docs != b.model.docs:
-                    direction = luck.choice(["both", "both", "both", "pull", "push"])
-                    moved += self._replicate(a, b, direction, luck.choice(saboteurs.LANES))
-            if not moved:
+            apart = [(a, b) for a, b in links if a.model.docs != b.model.docs]
+            if not apart:
                 break
+            for a, b in apart:
+                for direction in luck.choice([("both",), ("both",), ("pull", "push"), ("push", "pull")]):
+                    self._replicate(a, b, direction, luck.choice(saboteurs.LANES))
         else:
             raise AssertionError("it never goes quiet")
         for a, b in links[: len(links) // 2]:
@@ -548,6 +563,14 @@ class World:
 def all_leaves(ideal: model.Replica) -> list[model.Leaf]:
     """Every leaf of every document."""
     return [leaf for leaves in ideal.docs.values() for leaf in leaves.values()]
+
+
+def common(a: model.Replica, b: model.Replica) -> model.Replica:
+    """The leaves that are leaves in both: what is sent if they were offered as in one, and fetched as in the other."""
+    both = model.Replica()
+    for unid in a.docs.keys() & b.docs.keys():
+        both.docs[unid] = {rev: leaf for rev, leaf in a.docs[unid].items() if rev in b.docs[unid]}
+    return both
 
 
 def changed(items: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:

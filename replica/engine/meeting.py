@@ -75,5 +75,5 @@ def check_safe(here: Greeting, there: Greeting, options: Options) -> None:
 
 def _check_not_emptied(here: Greeting, there: Greeting) -> None:
     for mine, other, where in ((here, there, "the other replica"), (there, here, "this replica")):
-        if other.empty and not mine.empty and was_filled(mine, other):
+        if other.empty and not other.refused and not mine.empty and was_filled(mine, other):
             raise SuddenlyEmpty(f"{where} holds nothing at all, although it did when the two last met")

@@ -15,11 +15,11 @@ number = st.integers(0, 3)
 direction = st.sampled_from(["both", "pull", "push"])
 lane = st.sampled_from(LANES)
 values = st.sampled_from([0, 1, 1.0, True, None, "", "x", [1], {"a": None}, 10**30])
-changes: st.SearchStrategy[dict[str, Any]] = st.one_of(
+edits: st.SearchStrategy[dict[str, Any]] = st.one_of(
     st.fixed_dictionaries({"a": st.integers(0, 2)}),
     st.dictionaries(st.sampled_from(["a", "b", "c", "", "é"]), values | st.just(...), max_size=3),
-    st.fixed_dictionaries({"$ConflictAction": st.sampled_from(["merge", "conflict"])}),
 )
+changes = edits | st.fixed_dictionaries({"$ConflictAction": st.sampled_from(["merge", "conflict"])})
 counts = st.sampled_from([2, 2, 2, 3, 3, 3, 4, 4, 5, 8])
 policies = st.sampled_from([("conflict",), ("conflict",), ("merge",), ("merge", "conflict")])
 clocks = st.lists(st.sampled_from(sorted(CLOCKS)), min_size=1, max_size=4).map(tuple)

@@ -19,7 +19,7 @@ from tests.world import START, new_folder, nursery, revisions
 
 
 class ShortMemories(RuleBasedStateMachine):
-    """Few documents, long chains of edits; the test keeps its own record of which revision was made from which."""
+    """One document, long chains of edits; the test keeps its own record of which revision was made from which."""
 
     folder: str | None = None
     broken = False
@@ -55,9 +55,9 @@ class ShortMemories(RuleBasedStateMachine):
     def leaves(self, hub: replica.Replica, unid: str) -> list[str]:
         return revisions(hub).get(unid, [])
 
-    @rule(who=who, doc=st.integers(0, 1), branch=number, times=st.integers(1, 6))
-    def edit(self, who: int, doc: int, branch: int, times: int) -> None:
-        hub, unid = self.some(who), f"d{doc}"
+    @rule(who=who, branch=number, times=st.integers(1, 6))
+    def edit(self, who: int, branch: int, times: int) -> None:
+        hub, unid = self.some(who), "d"
         found = self.leaves(hub, unid)
         live = [revision for revision in found if not hub.get(unid, revision=revision).deleted]
         base = live[branch % len(live)] if live else None
@@ -70,16 +70,16 @@ class ShortMemories(RuleBasedStateMachine):
             self.note(saved, parents)
             base = saved.revision
 
-    @rule(who=who, doc=st.integers(0, 1))
-    def delete(self, who: int, doc: int) -> None:
-        hub, unid = self.some(who), f"d{doc}"
+    @rule(who=who)
+    def delete(self, who: int) -> None:
+        hub, unid = self.some(who), "d"
         if unid in hub:
             found = self.leaves(hub, unid)
             self.note(hub.delete(unid), found[:1])
 
-    @rule(who=who, doc=st.integers(0, 1))
-    def resolve(self, who: int, doc: int) -> None:
-        hub, unid = self.some(who), f"d{doc}"
+    @rule(who=who)
+    def resolve(self, who: int) -> None:
+        hub, unid = self.some(who), "d"
         live = [revision for revision in self.leaves(hub, unid) if not hub.get(unid, revision=revision).deleted]
         if len(live) > 1:
             self.note(hub.resolve(unid, items={"save": next(self.saves)}), live)

@@ -1,0 +1,159 @@
+"""Law 8: whatever was refused, or could not be taken, is counted by reason, can be listed, and is asked for again."""
+
+from __future__ import annotations
+
+import sqlite3
+
+import pytest
+
+import replica
+from tests.saboteurs import LANES
+from tests.saboteurs import replicate as by_lane
+from tests.world import World
+
+pytestmark = pytest.mark.parametrize("lane", LANES)
+
+SMALL, LARGE = {"text": "x"}, {"text": "x" * 500}
+
+
+def small_laptop(world: World) -> tuple[replica.Replica, replica.Replica]:
+    """A laptop that takes no large documents, and a hub."""
+    laptop, hub = (twin.library for twin in world.twins[:2])
+    laptop.settings["document-size-max"] = 100
+    return laptop, hub
+
+
+def test_law_8_refusals_are_visible(lane: str) -> None:
+    """Too large for one side: counted, named, listed, asked for every time, and taken when the limit is raised."""
+    with World(2) as world:
+        laptop, hub = small_laptop(world)
+        large = hub.put(LARGE, unid="large")
+        hub.put(SMALL, unid="small")
+        named = [replica.Failure("large", str(large.revision), "too_large")]
+        for turn in range(3):
+            report = by_lane(laptop, hub, lane=lane)
+            assert report.pull is not None
+            assert report.push is not None
+            assert (not report.ok, report.push.ok) == (True, True)
+            assert ({"too_large": 1}, named) == (report.pull.refused, report.pull.failures)
+            assert 1 - min(turn, 1) == report.pull.added
+            assert named == laptop.refused()
+            assert [] == hub.refused()
+            assert ["small"] == [document.unid for document in laptop.documents()]
+        laptop.settings["document-size-max"] = 1000
+        assert by_lane(laptop, hub, lane=lane).ok
+        assert [] == laptop.refused()
+        assert laptop.compare(hub)["ok"]
+
+
+def test_a_replica_that_refused_all_it_was_offered_is_not_suddenly_empty(lane: str) -> None:
+    with World(2) as world:
+        laptop, hub = small_laptop(world)
+        hub.put(LARGE, unid="large")
+        for _ in range(2):
+            report = by_lane(laptop, hub, lane=lane)
+            assert report.pull is not None
+            assert {"too_large": 1} == report.pull.refused
+        assert 0 == len(laptop)
+
+
+def test_what_was_refused_is_taken_from_another_replica_too(lane: str) -> None:
+    with World(3) as world:
+        laptop, hub = small_laptop(world)
+        third = world.twins[2].library
+        hub.put(LARGE, unid="large")
+        by_lane(laptop, hub, lane=lane)
+        by_lane(third, hub, lane=lane)
+        laptop.settings["document-size-max"] = 1000
+        assert by_lane(laptop, third, lane=lane).ok
+        assert [] == laptop.refused()
+        assert laptop.compare(hub)["ok"]
+
+
+def test_a_copy_knows_what_was_refused(lane: str) -> None:
+    """It was made from a replica that lacks a document, but by no session of its own."""
+    with World(2) as world:
+        laptop, hub = small_laptop(world)
+        hub.put(LARGE, unid="large")
+        by_lane(laptop, hub, lane=lane)
+        world.copy(0)
+        copy = world.twins[2].library
+        assert laptop.refused() == copy.refused()
+        copy.settings["document-size-max"] = 1000
+        assert by_lane(copy, hub, lane=lane).ok
+        assert copy.compare(hub)["ok"]
+
+
+@pytest.mark.parametrize("fate", ["made smaller", "deleted", "edited and still too large"])
+def test_a_refusal_ends_when_what_was_refused_is_no_leaf_any_more(lane: str, fate: str) -> None:
+    with World(2) as world:
+        laptop, hub = small_laptop(world)
+        document = hub.put(LARGE, unid="large")
+        by_lane(laptop, hub, lane=lane)
+        if fate == "deleted":
+            hub.delete(document)
+        else:
+            document.items = dict(SMALL) if fate == "made smaller" else LARGE | {"again": True}
+            document = hub.put(document)
+        report = by_lane(laptop, hub, lane=lane)
+        if fate == "edited and still too large":
+            assert [str(document.revision)] == [failure.revision for failure in laptop.refused()]
+        else:
+            assert report.ok
+            assert [] == laptop.refused()
+            assert laptop.compare(hub)["ok"]
+
+
+def test_one_leaf_of_a_conflict_may_be_refused_by_itself(lane: str) -> None:
+    with World(3) as world:
+        laptop, hub = small_laptop(world)
+        third = world.twins[2].library
+        small, large = third.put(SMALL, unid="d"), hub.put(LARGE, unid="d")
+        by_lane(hub, third, lane=lane)
+        report = by_lane(laptop, hub, lane=lane)
+        assert report.pull is not None
+        assert (1, {"too_large": 1}) == (report.pull.added, report.pull.refused)
+        assert [small.revision] == [leaf for change in laptop.changes() for leaf in change.leaves]
+        laptop.settings["document-size-max"] = 1000
+        by_lane(laptop, hub, lane=lane)
+        assert {small.revision, large.revision} == {leaf for change in laptop.changes() for leaf in change.leaves}
+        assert [] == laptop.refused()
+
+
+def test_damage_is_counted_named_and_asked_for_again(lane: str) -> None:
+    """A bit of a stored document flipped: it stays where it is, the others go on, and when it is repaired it comes."""
+    with World(2) as world:
+        laptop, hub = (twin.library for twin in world.twins)
+        damaged = hub.put({"text": "sound"}, unid="damaged")
+        hub.put(SMALL, unid="sound")
+        overwrite(hub, "damaged", '{"text":"spund"}')
+        named = [replica.Failure("damaged", str(damaged.revision), "corrupt")]
+        assert not hub.verify()["ok"]
+        for _ in range(2):
+            report = by_lane(laptop, hub, lane=lane)
+            assert report.pull is not None
+            assert (1, named) == (report.pull.failed, report.pull.failures)
+            assert named == laptop.refused()
+            assert ["sound"] == [document.unid for document in laptop.documents()]
+        overwrite(hub, "damaged", '{"text":"sound"}')
+        assert by_lane(laptop, hub, lane=lane).ok
+        assert [] == laptop.refused()
+        assert laptop.compare(hub)["ok"]
+
+
+def overwrite(hub: replica.Replica, unid: str, body: str) -> None:
+    """Change stored bytes as a failing disk would: behind the library's back."""
+    connection = sqlite3.connect(hub.path)
+    with connection:
+        assert 1 == connection.execute("UPDATE leaf SET body = ? WHERE unid = ?", (body, unid)).rowcount
+    connection.close()
+
+
+def test_what_an_import_refuses_is_counted_and_named(lane: str) -> None:
+    with World(2) as world:
+        laptop, hub = small_laptop(world)
+        report = laptop.put_many([SMALL, LARGE, {"_bad": 1}, {"fine": True}])
+        assert (4, 2, 2, False) == (report.read, report.added, report.failed, report.ok)
+        assert [(2, "too_large"), (3, "bad_document")] == [(f["line"], f["code"]) for f in report.failures]
+        by_lane(hub, laptop, lane=lane)
+        assert 2 == len(hub)
