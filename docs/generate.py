@@ -150,8 +150,9 @@ def settings_page() -> str:
 def _settings() -> Line:
     yield from ("# Settings", "")
     yield "Each replica keeps its settings in its file. `replicate settings DB` shows them, `replicate settings DB KEY=VALUE`"
-    yield 'changes one; in Python, `hub.settings["keep-revisions"] = 3`. A copy begins with the settings of its source (but not `paused`);'
-    yield "after that they are about one replica and do not travel, unless it says so. An unknown name is refused."
+    yield 'changes one; in Python, `hub.settings["keep-revisions"] = 3`. A copy begins with the settings of its source'
+    yield "(but not `paused`); after that they are about one replica and do not travel, unless it says so. An unknown"
+    yield "name is refused."
     yield ""
     yield from ("| setting | takes | default | meaning |", "|---|---|---|---|")
     for name, setting in SETTINGS.items():
