@@ -134,6 +134,15 @@ def test_law_6_a_file_that_meets_its_copy_takes_a_new_name(tmp_path: Path) -> No
         assert copy.identity.instance_id != laptop.identity.instance_id
 
 
+def test_law_6_a_copy_remembers_its_original_and_nobody_else(tmp_path: Path) -> None:
+    hub, laptop = pair(tmp_path)
+    with hub, laptop:
+        hub.put({"n": 1})
+        replica.replicate(laptop, hub)
+        with laptop.copy(f"{laptop.path}.copy") as copy:
+            assert {laptop.identity.instance_id} == {session.peer for session in copy.history()}
+
+
 def test_law_6_a_restored_file_takes_a_new_name(tmp_path: Path) -> None:
     """It does so when it meets somebody who knows more of it than it does itself."""
     hub, laptop = pair(tmp_path)
