@@ -153,13 +153,11 @@ def _next(entry: Entry, leaves: list[Leaf], now_ms: int, limit: int, done: Impor
     shown = winner(leaves)
     live = shown is not None and not shown.deleted
     unid = entry.unid or new_unid(now_ms)
-    if entry.checked:
-        parents = parents_for(unid, leaves, entry.base)
-    elif entry.items == (shown.body if live and shown else None):
+    if not entry.checked and entry.items == (shown.body if live and shown else None):
         done.unchanged += 1
         return None
-    else:
-        parents = [shown] if shown else []
+    base = entry.base if entry.checked or shown is None else shown.revision
+    parents = parents_for(unid, leaves, base)
     done.deleted += entry.items is None
     done.updated += live and entry.items is not None
     done.added += not live and entry.items is not None
