@@ -33,8 +33,8 @@ def meet(
     """Replicate between two peers: pull (there to here), then push. `ids` makes session ids."""
     if options.direction not in DIRECTIONS:
         raise Mistake(f"the direction is one of {', '.join(DIRECTIONS)}, not {options.direction!r}")
-    there_is = there.greet(here.greet(None))
-    here_is = here.greet(there_is)
+    there_is = there.greet(here.greet(None), options.dry_run)
+    here_is = here.greet(there_is, options.dry_run)
     check_safe(here_is, there_is, options)
     report = Report(dry_run=options.dry_run)
 
@@ -49,7 +49,7 @@ def meet(
             go("pull", here, there, here_is, there_is)
         if options.direction != "pull":
             received = report.pull is not None and report.pull.read > 0
-            go("push", there, here, there_is, here.greet(there_is) if received else here_is)
+            go("push", there, here, there_is, here.greet(there_is, options.dry_run) if received else here_is)
     except LimitReached:
         report.limit = "max_duration"
     return report

@@ -45,8 +45,8 @@ class Batch(NamedTuple):
 class Peer(Protocol):
     """Either end of a replication."""
 
-    def greet(self, other: Greeting | None) -> Greeting:
-        """Say who you are. A peer that learns here that another file uses its name takes a new one first."""
+    def greet(self, other: Greeting | None, dry_run: bool = False) -> Greeting:
+        """Say who you are. A peer that learns here that another file uses its name takes a new one first (unless `dry_run`)."""
 
     def changes(self, since: int, limit: int) -> Page:
         """What changed after the update sequence `since`: at most `limit` documents."""

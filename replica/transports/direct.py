@@ -35,11 +35,11 @@ class DirectPeer:
         self.file = file
         self._clock = clock
 
-    def greet(self, other: Greeting | None) -> Greeting:
+    def greet(self, other: Greeting | None, dry_run: bool = False) -> Greeting:
         """Who this is. Takes a new instance id first if the other is a different file of the same name, or knows better."""
         with self.file.read() as connection:
             mine = self._greeting(connection, other)
-        if other is not None and not self.file.read_only and _must_renew(mine, other):
+        if other is not None and not dry_run and not self.file.read_only and _must_renew(mine, other):
             with self.file.write() as connection:
                 renew(connection)
                 mine = self._greeting(connection, other)
