@@ -53,13 +53,14 @@ _ABSENT = """NOT EXISTS (
         SELECT 1 FROM main.leaf t WHERE t.unid = s.unid AND t.number = s.number AND t.packed = s.packed
         AND t.hash = s.hash AND t.verified = s.verified AND t.line = s.line AND t.side = s.side)"""
 _UNLIKE = text(f"""
-    SELECT unid FROM (
+    SELECT found.unid FROM (
         SELECT s.unid, s.seq FROM source.leaf s WHERE {_SPAN} AND {_ABSENT}
         UNION ALL
         SELECT s.unid, changed.seq FROM source.leaf s JOIN (
             SELECT s.unid, max(s.seq) AS seq FROM source.leaf s WHERE {_SPAN} AND {_SEVERAL} GROUP BY s.unid
-        ) AS changed ON s.unid = changed.unid WHERE s.seq <= :since AND {_ABSENT})
-    GROUP BY unid ORDER BY max(seq)""")
+        ) AS changed ON s.unid = changed.unid WHERE s.seq <= :since AND {_ABSENT}) AS found
+    WHERE NOT EXISTS (SELECT 1 FROM source.leaf o WHERE o.unid = found.unid AND o.seq > :until)
+    GROUP BY found.unid ORDER BY max(found.seq)""")
 
 
 def file_of(peer: Peer) -> DirectPeer | None:
