@@ -6,8 +6,10 @@ most once. So it can be seen of every promise whether it was kept in full, in pa
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import replica
 import replica.replication  # not when it is first used, in every forked process anew
@@ -16,6 +18,7 @@ from replica.revision import Ancestor, Revision
 
 ALL = 100_000
 STUB = "a deletion stub"
+UNFINISHED = re.compile(r"\w+\.db\.[0-9a-f]{8}\.new(-journal)?")
 
 Token = str | int
 Mark = tuple[str, Token]  # a UNID, and who saved it: a token, or STUB
@@ -124,3 +127,10 @@ def assert_works(hub: replica.Replica) -> None:
     hub.delete(hub.put({"by": "afterwards"}))
     unid = hub.put({"by": "afterwards"}).unid
     assert hub.get(unid)["by"] == "afterwards"
+
+
+def assert_no_litter(folder: Path, *names: str) -> None:
+    """Nothing is beside these replicas but their own files, and unfinished ones of a process that was killed."""
+    own = {f"{name}{suffix}" for name in names for suffix in ("", "-wal", "-shm", "-lock", "-journal")}
+    others = {path.name for path in folder.iterdir()} - own
+    assert all(UNFINISHED.fullmatch(name) for name in others), f"left behind: {others}"
