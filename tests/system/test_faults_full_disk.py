@@ -1,0 +1,123 @@
+"""A disk that is really full: every error says so, nothing is lost, and work goes on when there is room again."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from replica.cli.exits import Exit
+from tests.faults import Outcome, Rig
+from tests.faults.rig import files_in
+from tests.needs import need
+from tests.system.command import run
+from tests.system.fault_tests import WORKLOADS, assert_none
+from tests.system.workloads import full_disk
+
+pytestmark = pytest.mark.system
+
+KB = 1024
+LARGE = json.dumps({"by": "large", "pad": "x" * 20_000})
+LIMITS = [0, 16, 36, 48, 60, 80, 100, 150, 250, 2000]  # KB that a file may have
+FREE = [0, 20, 40, 64, 90, 130, 200, 350, 600, 2000]  # KB that are free on the disk
+
+
+@pytest.fixture(scope="module")
+def rig() -> Iterator[Rig]:
+    with Rig(WORKLOADS / "full_disk.py") as rig:
+        yield rig
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 3 MB; making one takes root."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = [need("mount"), "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(disk)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("needs to mount a small file system, which takes root")
+    try:
+        yield disk
+    finally:
+        subprocess.run(["umount", "--lazy", str(disk)], check=True)
+
+
+def fill(folder: Path, rig: Rig) -> None:
+    """Put into the folder what the workload prepared, and nothing else."""
+    for path in folder.iterdir():
+        path.unlink()
+    for name, content in files_in(rig.root / "base").items():
+        (folder / name).write_bytes(content)
+
+
+def runs(rig: Rig, folder: Path, how: str, sizes: list[int]) -> list[Outcome]:
+    """The workload in a folder with so many KB, checked each time."""
+    outcomes = []
+    for size in sizes:
+        fill(folder, rig)
+        (folder / "room").write_text(f"{how} {size * KB}", encoding="utf-8")
+        outcome = rig.run("work", folder)
+        assert "finished" == outcome.end, f"{size} KB: {outcome.errors}"
+        full_disk.check(folder, outcome.acknowledged, outcome.unknown)
+        outcomes.append(outcome)
+    return outcomes
+
+
+def assert_reported(outcomes: list[Outcome]) -> None:
+    errors = [text for outcome in outcomes for text in outcome.errors]
+    assert_none(text for text in errors if not text.startswith("DiskError: "))
+    assert len(errors) > len(outcomes), "the disk was hardly ever full"
+    assert not outcomes[-1].errors, "there never was room enough"
+    assert len({tuple(outcome.unknown) for outcome in outcomes}) > 4, "it was full at the same place every time"
+
+
+def test_files_that_may_not_grow_lose_nothing_and_go_on_when_they_may(rig: Rig, tmp_path: Path) -> None:
+    assert_reported(runs(rig, tmp_path, "limit", LIMITS))
+
+
+def test_a_full_disk_loses_nothing_and_work_goes_on_when_there_is_room(rig: Rig, small_disk: Path) -> None:
+    assert_reported(runs(rig, small_disk, "free", FREE))
+
+
+@pytest.mark.soak
+def test_all_sizes_of_files_that_may_not_grow(rig: Rig, tmp_path: Path) -> None:
+    assert_reported(runs(rig, tmp_path, "limit", [*range(0, 250, 4), 2000]))
+
+
+@pytest.mark.soak
+def test_all_sizes_of_a_full_disk(rig: Rig, small_disk: Path) -> None:
+    assert_reported(runs(rig, small_disk, "free", [*range(0, 400, 4), 2000]))
+
+
+@pytest.mark.parametrize("free", [0, 36])
+def test_every_command_says_that_the_disk_is_full_and_works_when_it_is_not(
+    rig: Rig, small_disk: Path, free: int
+) -> None:
+    a, b = small_disk / "a.db", small_disk / "b.db"
+    fill(small_disk, rig)
+    commands = {
+        "put": ("put", a, "put", LARGE),
+        "delete": ("delete", a, "a"),
+        "import": ("import", a, "-"),
+        "resolve": ("resolve", a, "clash", "--items", LARGE),
+        "resolve all": ("resolve", a, "--all", "--keep", "winner"),
+        "settings": ("settings", a, "title=Orders"),
+        "index": ("index", a, "by"),
+        "compact": ("compact", a),
+        "backup": ("backup", a, small_disk / "backup.db"),
+        "copy": ("copy", a, small_disk / "copy.db"),
+        "create": ("create", small_disk / "new.db"),
+        "sync": ("sync", a, b),
+    }
+    (small_disk / "room").write_text(f"free {free * KB}", encoding="utf-8")
+    full_disk.take_room(small_disk)
+    told = {name: run(*words, "--json", stdin=LARGE) for name, words in commands.items()}
+    assert dict.fromkeys(commands, (Exit.TEMPORARY, "disk_error")) == {
+        name: (outcome.code, outcome.error["code"]) for name, outcome in told.items()
+    }
+    full_disk.give_room(small_disk)
+    assert dict.fromkeys(commands, 0) == {name: run(*words, stdin=LARGE).code for name, words in commands.items()}
+    assert 0 == run("verify", a, b).code
