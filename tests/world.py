@@ -23,6 +23,7 @@ import replica.following
 import replica.store.reading
 import replica.transports.attached
 from replica.errors import NotFound, StaleRevision, SuddenlyEmpty
+from replica.files import read_document
 from tests import model, saboteurs
 
 MEMORY = Path("/dev/shm")
@@ -68,6 +69,7 @@ class Twin:
         self.clock = clock
         self.ticking = ticking
         self.backup: Backup | None = None
+        self.forget()
 
     @property
     def path(self) -> str:
@@ -78,8 +80,16 @@ class Twin:
         return self.path == ":memory:"
 
     def check(self) -> None:
-        """The library shows the same leaves as the model, the winner first."""
-        assert self.model.revisions() == revisions(self.library), self.path
+        """The library shows the same leaves as the model, the winner first. Only what changed since last time is read."""
+        for change in self.library.changes(since=self._sequence):
+            self._shown[change.unid] = change.leaves
+            self._sequence = change.sequence
+        assert self.model.revisions() == self._shown, self.path
+
+    def forget(self) -> None:
+        """The file may be another one now: read all of it next time."""
+        self._shown: dict[str, list[str]] = {}
+        self._sequence = 0
 
 
 def revisions(library: replica.Replica) -> dict[str, list[str]]:
@@ -149,7 +159,8 @@ class World:
         self.twins: list[Twin] = []
         for number, library in enumerate(self._libraries(count, memory)):
             policy = policies[number % len(policies)]
-            library.settings["conflict-policy"] = policy
+            if policy != library.settings["conflict-policy"]:
+                library.settings["conflict-policy"] = policy
             clock = Clock()
             library._clock = clock
             self.twins.append(Twin(library, model.Replica(policy), clock, clocks[number % len(clocks)]))
@@ -253,6 +264,21 @@ class World:
             assert model.spell(leaf.rev) == twin.library.put(document).revision
         self._note(twin, leaf)
 
+    def load(self, who: int, doc: int, items: dict[str, Any] | None) -> None:
+        """Import a document as a line of a file, or (None) its deletion: it goes on from whatever is shown there."""
+        twin, unid = self.twin(who), UNIDS[doc % len(UNIDS)]
+        shown = twin.model.winner(unid)
+        live = shown is not None and not shown.deleted
+        content = {"_deleted": True} if items is None else items
+        report = twin.library.load([(1, lambda: read_document(1, model.dumps({"_id": unid, **content}).encode()))])
+        if (shown.body if live and shown else None) == (None if items is None else model.dumps(items)):
+            assert 1 == report.unchanged
+            twin.check()
+            return
+        assert (items is None, items is not None and live) == (report.deleted == 1, report.updated == 1)
+        base = None if shown is None else shown.rev
+        self._note(twin, twin.model.save(unid, base, model.texts(items or {}), twin.clock(), items is None))
+
     def delete(self, who: int, doc: int, branch: int, by_name: bool = False) -> None:
         """Delete a document (0: as it is shown), or one of its losing leaves."""
         twin = self.twin(who)
@@ -346,6 +372,13 @@ class World:
         assert sequence == twin.library.info()["update_seq"]
         twin.check()
 
+    def batch(self, who: int, doc: int, items: dict[str, Any]) -> None:
+        """Several saves in one transaction, of one document too."""
+        with self.twin(who).library.batch():
+            for n in range(3):
+                self.edit(who, doc + n % 2, 0, {**items, "n": n})
+        self.twin(who).check()
+
     # -- replication
 
     def replicate(self, who: int, other: int, direction: str = "both", lane: str = "attached") -> int:
@@ -396,9 +429,9 @@ class World:
     def dry_run(self, who: int, other: int, direction: str, lane: str) -> None:
         """Nothing is changed, and the report of one direction is that of the real run."""
         here, there = self.pair(who, other)
-        before = [(twin.library.info()["update_seq"], twin.library.history()) for twin in (here, there)]
+        before = [(twin.library.info(), twin.library.history()) for twin in (here, there)]
         foreseen = self._safely(here, there, direction, "attached", dry_run=True)
-        assert before == [(twin.library.info()["update_seq"], twin.library.history()) for twin in (here, there)]
+        assert before == [(twin.library.info(), twin.library.history()) for twin in (here, there)]
         here.check()
         there.check()
         if direction != "both":
@@ -419,6 +452,19 @@ class World:
         here, there = self.pair(who, other)
         with suppress(saboteurs.Cut):
             self._safely(here, there, direction, lane, trouble)
+        if direction != "push":
+            adopt(here, [there.model])
+        if direction != "pull":
+            adopt(there, [here.model])
+
+    def hurry(self, who: int, other: int, direction: str) -> None:
+        """Replicate for no longer than one batch takes."""
+        here, there = self.pair(who, other)
+        try:
+            report = replica.replicate(here.library, there.library, direction, max_duration=0)
+        except SuddenlyEmpty:
+            return
+        assert report.ok == (report.limit is None)
         if direction != "push":
             adopt(here, [there.model])
         if direction != "pull":
@@ -474,6 +520,7 @@ class World:
 
     def _reopen(self, twin: Twin, path: str) -> None:
         twin.library = replica.open(path, clock=twin.clock)
+        twin.forget()
         twin.check()
 
     def move(self, who: int) -> None:

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import replica
 from replica.engine.peer import Batch
 from replica.leaf import next_revision
 from replica.store.sessions import Session
-from tests.property.machine import edits, number, who
+from tests.property.machine import edits, histories, number, who
 from tests.saboteurs import LANES
 from tests.saboteurs import replicate as by_lane
 from tests.world import CLOCKS, Twin, World
@@ -23,20 +23,20 @@ writes = st.lists(st.tuples(who, number, number, edits), min_size=2, max_size=10
 clocks = st.sampled_from(sorted(CLOCKS))
 
 
-@settings(max_examples=20)
+@histories(20)
 @given(writes, clocks, st.sampled_from([2, 3]))
 def test_law_1_convergence(writes: list[Any], clock: str, count: int) -> None:
     """Whatever is written where: in each of the n! orders in which the replicas can meet, all of them end the same."""
     assert 1 == len({*ends_of_every_order(writes, clock, count, "conflict")})
 
 
-@settings(max_examples=2)
+@histories(2)
 @given(writes, clocks)
 def test_law_1_convergence_of_four(writes: list[Any], clock: str) -> None:
     assert 1 == len({*ends_of_every_order(writes, clock, 4, "conflict")})
 
 
-@settings(max_examples=10)
+@histories(10)
 @given(writes, clocks)
 def test_law_1_convergence_where_leaves_are_merged(writes: list[Any], clock: str) -> None:
     """What is merged with what depends on the order of the meetings; but all replicas end the same."""

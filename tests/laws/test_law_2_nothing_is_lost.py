@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from replica.revision import Ancestor
 from replica.store.leaves import leaves_of
 from tests import model
-from tests.property.machine import changes, direction, lane, number, who
+from tests.property.machine import changes, direction, histories, lane, number, who
 from tests.saboteurs import CutAfter, CutBefore
 from tests.world import World
 
@@ -27,7 +27,7 @@ steps = st.lists(
 )
 
 
-@settings(max_examples=30)
+@histories(30)
 @given(steps, st.sampled_from([2, 3, 4]), st.sampled_from([("conflict",), ("merge",)]), st.integers(0, 99))
 def test_law_2_nothing_is_lost(steps: list[Any], count: int, policies: tuple[str, ...], end: int) -> None:
     with World(count, policies=policies, batch=2) as world:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import replica
-from tests.property.machine import edits, lane, number, who
+from tests.property.machine import edits, histories, lane, number, who
 from tests.world import CLOCKS, World, all_leaves
 
 small = st.dictionaries(st.sampled_from("abc"), st.integers(0, 2), min_size=1)
 writes = st.lists(st.tuples(who, number, number, edits, st.booleans()), min_size=2, max_size=12)
 
 
-@settings(max_examples=20)
+@histories(20)
 @given(writes, st.sampled_from([2, 3, 4]), lane)
 def test_law_3_replication_adds_no_opinion(writes: list[Any], count: int, lane: str) -> None:
     """However often it is done: no revision appears that nobody wrote, and once it is quiet not a byte is written."""
@@ -38,7 +38,7 @@ def test_law_3_replication_adds_no_opinion(writes: list[Any], count: int, lane: 
         assert [info["update_seq"] for info, _ in before] == [info["update_seq"] for info, _ in after]
 
 
-@settings(max_examples=20)
+@histories(20)
 @given(base=st.integers(0, 2), here=small, there=small)
 def test_a_merge_is_the_same_revision_wherever_it_is_made(
     base: int, here: dict[str, int], there: dict[str, int]

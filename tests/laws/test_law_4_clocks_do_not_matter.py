@@ -5,11 +5,11 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import replica
-from tests.property.machine import direction, lane, number, who
+from tests.property.machine import direction, histories, lane, number, who
 from tests.world import CLOCKS, START, YEARS_10, World
 
 steps = st.lists(
@@ -26,7 +26,7 @@ steps = st.lists(
 clocks = st.lists(st.sampled_from(sorted(CLOCKS)), min_size=3, max_size=3).map(tuple)
 
 
-@settings(max_examples=15)
+@histories(15)
 @given(steps, clocks)
 def test_law_4_clocks_do_not_matter(steps: list[Any], clocks: tuple[str, ...]) -> None:
     """The same history by right clocks and by wrong ones: the same versions remain, and who saved more often wins."""

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import replica
 from replica.errors import BadDocument, BadSelector, Mistake, NotFound, ReplicaError, StaleRevision, TooLarge
 from tests.model import dumps
+from tests.property.machine import histories
 from tests.world import World
 
 NOT_DOCUMENTS: dict[str, Any] = {
@@ -266,7 +267,7 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=50)
+@histories(30)
 @given(st.lists(st.dictionaries(st.text().filter(lambda name: name[:1] != "_"), json_values, max_size=3), max_size=5))
 def test_whatever_is_a_document_comes_back_exactly(documents: list[dict[str, Any]]) -> None:
     with World(2) as world:

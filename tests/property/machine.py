@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from tests.saboteurs import LANES
 from tests.world import CLOCKS, World, changed
+
+SOAK = os.environ.get("REPLICA_SOAK") == "1"
+
+
+def histories(count: int) -> settings:
+    """Try so many in `make test`, and a hundred times as many in `make soak`."""
+    return settings(max_examples=100 * count if SOAK else count)
+
 
 who = st.integers(0, 7)
 number = st.integers(0, 3)
@@ -25,7 +35,7 @@ policies = st.sampled_from([("conflict",), ("conflict",), ("merge",), ("merge", 
 clocks = st.lists(st.sampled_from(sorted(CLOCKS)), min_size=1, max_size=4).map(tuple)
 batches = st.sampled_from([1, 2, 3, 1000])
 
-WAYS = ["edit"] * 4 + ["put"] * 2 + ["delete", "resolve", "end a conflict"]
+WAYS = ["edit"] * 4 + ["put"] * 2 + ["delete", "resolve", "end a conflict", "load", "batch"]
 
 
 class People(RuleBasedStateMachine):
@@ -71,6 +81,10 @@ class People(RuleBasedStateMachine):
             self.do("delete", who, doc, branch // 2, branch == 1)
         elif how == "resolve":
             self.do("resolve", who, doc, branch, changed({}, change) if branch == 3 else None)
+        elif how == "load":
+            self.do("load", who, doc, changed({}, change) if branch else None)
+        elif how == "batch":
+            self.do("batch", who, doc, change)
         else:
             self.do("end_conflict", who, doc, change if branch > 1 else None)
 

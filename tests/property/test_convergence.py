@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
-from tests.property.machine import People, direction, lane, number, who
+from tests.property.machine import People, direction, histories, lane, number, who
 
 EVENTS = ("copy_file", "restore", "restore", "copy", "back_up", "move", "compact", "resolve_all")
 DOCUMENT_EVENTS = ("forget", "save_too_late", "abandon")
@@ -27,3 +27,4 @@ class Histories(People):
 
 
 TestConvergence = Histories.TestCase
+TestConvergence.settings = histories(100)

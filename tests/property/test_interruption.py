@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
-from tests.property.machine import People, changes, direction, lane, number, who
+from tests.property.machine import People, changes, direction, histories, lane, number, who
 from tests.saboteurs import CutAfter, CutBefore
 
 step = st.integers(2, 24)  # the first two are greetings
@@ -28,6 +28,10 @@ class Interruptions(People):
     def ask_twice(self, who: int, other: int, direction: str, lane: str, at: int) -> None:
         self.do("ask_twice", who, other, direction, lane, at)
 
+    @rule(who=who, other=who, direction=direction)
+    def hurry(self, who: int, other: int, direction: str) -> None:
+        self.do("hurry", who, other, direction)
+
     @rule(who=who, what=st.sampled_from(["copy_file", "restore", "copy", "back_up", "move"]))
     def handle_the_file(self, who: int, what: str) -> None:
         self.do(what, who)
@@ -38,3 +42,4 @@ class Interruptions(People):
 
 
 TestInterruption = Interruptions.TestCase
+TestInterruption.settings = histories(100)

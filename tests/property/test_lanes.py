@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import replica
-from tests.property.machine import WAYS, changes, number, who
+from tests.property.machine import WAYS, changes, histories, number, who
 from tests.saboteurs import replicate
 from tests.world import World, changed, small_batches
 
@@ -38,6 +38,10 @@ def live_through(world: World, steps: list[Any]) -> None:
             world.delete(at, doc, branch)
         elif how == "resolve":
             world.resolve(at, doc, branch)
+        elif how == "load":
+            world.load(at, doc, changed({}, change))
+        elif how == "batch":
+            world.batch(at, doc, change)
         else:
             world.end_conflict(at, doc, change if branch > 1 else None)
 
@@ -53,7 +57,7 @@ def everything(hub: replica.Replica) -> list[Any]:
     ]
 
 
-@settings(max_examples=40)
+@histories(40)
 @given(
     steps, st.sampled_from([("conflict",), ("merge",), ("merge", "conflict")]), limits, st.sampled_from([1, 2, 5, 1000])
 )
@@ -82,7 +86,7 @@ def test_both_lanes_and_the_dry_run_give_the_same(
         assert counts == same_counts == foreseen
 
 
-@settings(max_examples=20)
+@histories(15)
 @given(steps)
 def test_a_snapshot_is_what_replication_makes_of_an_empty_replica(steps: list[Any]) -> None:
     with World(3) as world:

@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 
 import replica
 from replica.store.settings import SETTINGS
-from tests.property.machine import direction, lane, number, who
+from tests.property.machine import direction, histories, lane, number, who
 from tests.saboteurs import LANES, replicate
 from tests.world import START, new_folder, nursery, revisions
 
@@ -125,7 +125,7 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("short")
 def test_with_a_short_ancestry_whole_replicas_converge_and_lose_nothing() -> None:
-    run_state_machine_as_test(ShortMemories)
+    run_state_machine_as_test(ShortMemories, settings=histories(40))
 
 
 @pytest.mark.usefixtures("short")
