@@ -91,6 +91,24 @@ class Troubled:
         return lambda *values: self._trouble.step(name, lambda: found(*values))
 
 
+class Forgetful:
+    """A peer that can only be read, as a file without permission to write is: it remembers no session."""
+
+    def __init__(self, peer: Any) -> None:
+        self._peer = peer
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._peer, name)
+
+    def greet(self, other: Any, dry_run: bool = False) -> Any:
+        """It cannot take a new name either."""
+        return self._peer.greet(other, True)._replace(remembers=False)
+
+    def remember(self, session: Any) -> None:
+        """Nobody should ask."""
+        raise AssertionError("a source that cannot remember was asked to")
+
+
 def replicate(
     here: Replica,
     there: Replica,
@@ -100,11 +118,12 @@ def replicate(
     trouble: Trouble | None = None,
     dry_run: bool = False,
     force: bool = False,
+    forgetful: bool = False,
 ) -> Report:
-    """What `replica.replicate` does, by the lane of one's choice and with trouble on the way."""
+    """What `replica.replicate` does, by the lane of one's choice, with trouble on the way, or from a `forgetful` source."""
     trouble = trouble or Trouble()
     options = Options(direction, dry_run, force, lambda progress: trouble.step("progress", lambda: None))
-    ends = (Troubled(here.peer, trouble), Troubled(there.peer, trouble))
+    ends = (Troubled(here.peer, trouble), Troubled(Forgetful(there.peer) if forgetful else there.peer, trouble))
     by = general if lane == "general" or dry_run or ":memory:" in (here.path, there.path) else attached
     return meet(*ends, options, by, system_clock, new_id)
 

@@ -470,6 +470,16 @@ class World:
         if direction != "pull":
             adopt(there, [here.model])
 
+    def read_only(self, who: int, other: int, lane: str) -> None:
+        """Pull from a replica that may only be read."""
+        here, there = self.pair(who, other)
+        try:
+            saboteurs.replicate(here.library, there.library, "pull", lane=lane, forgetful=True)
+        except SuddenlyEmpty:
+            return
+        here.model.pull(there.model)
+        here.check()
+
     def ask_twice(self, who: int, other: int, direction: str, lane: str, at: int) -> None:
         """Replicate, with one step taken twice: nobody can tell."""
         here, there = self.pair(who, other)
@@ -492,6 +502,18 @@ class World:
         self._safely(here, there, direction, lane, trouble)
         source.check()
         adopt(target, [before, source.model, common(before, source.model)])
+
+    def meddle_at_target(self, who: int, other: int, direction: str, at: int, items: dict[str, Any]) -> None:
+        """Replicate one way, verb by verb, and let somebody write meanwhile where the documents arrive."""
+        here, there = self.pair(who, other)
+        source, target = (there, here) if direction == "pull" else (here, there)
+
+        def write() -> None:
+            adopt(target, [source.model])
+            self.edit(self.twins.index(target), at, at, items)
+
+        self._safely(here, there, direction, "general", saboteurs.Meddler(at, write))
+        adopt(target, [source.model])
 
     # -- what happens to files
 

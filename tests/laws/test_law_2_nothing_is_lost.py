@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -51,3 +52,17 @@ def known(library: Any) -> set[tuple[str, model.Rev]]:
                 ancestors = row.leaf.ancestry.all(number) | {Ancestor.of(row.leaf.revision)}
                 found |= {(change.unid, (ancestor.number, ancestor.packed.hex())) for ancestor in ancestors}
     return found
+
+
+@pytest.mark.parametrize("content", [{"n": 2}, None])
+def test_an_import_goes_on_from_all_leaves_that_are_shown_as_one(content: dict[str, int] | None) -> None:
+    """Two people saved the same; the edit or deletion that is imported has both as parents: no conflict, no survivor."""
+    with World(2, clocks=("right", "ahead")) as world:
+        world.put(0, 0, {"n": 1})
+        world.put(1, 0, {"n": 1})
+        world.replicate(0, 0)
+        assert [2] == [len(change.leaves) for change in world.twins[0].library.changes()]
+        world.load(0, 0, content)
+        assert [1] == [len(change.leaves) for change in world.twins[0].library.changes()]
+        assert (content is not None) == ("d0" in world.twins[0].library)
+        world.settle(0)

@@ -84,3 +84,13 @@ def test_the_same_file_is_not_another_replica() -> None:
         path = world.twins[0].path
         with replica.open(path) as again, pytest.raises(replica.errors.WithItself):
             replica.replicate(world.twins[0].library, again)
+
+
+def test_a_dry_run_gives_nobody_a_new_name() -> None:
+    with World(2) as world:
+        world.put(0, 0, {"a": 0})
+        world.copy_file(0)
+        original, _, copy = (twin.library for twin in world.twins)
+        before = original.identity
+        replica.replicate(original, copy, dry_run=True)
+        assert before == original.identity == copy.identity

@@ -21,6 +21,10 @@ class Histories(People):
         else:
             self.do(what, who)
 
+    @rule(who=who, other=who, lane=lane)
+    def read_only(self, who: int, other: int, lane: str) -> None:
+        self.do("read_only", who, other, lane)
+
     @rule(who=who, other=who, direction=direction, lane=lane, dry_run=st.booleans())
     def replicate_again(self, who: int, other: int, direction: str, lane: str, dry_run: bool) -> None:
         self.do("dry_run" if dry_run else "replicate", who, other, direction, lane)

@@ -10,6 +10,7 @@ from hypothesis.stateful import rule
 from tests.property.machine import People, changes, direction, histories, lane, number, who
 from tests.saboteurs import CutAfter, CutBefore
 
+one_way = st.sampled_from(["pull", "push"])
 step = st.integers(2, 24)  # the first two are greetings
 
 
@@ -20,9 +21,13 @@ class Interruptions(People):
     def cut(self, who: int, other: int, direction: str, lane: str, at: int, taken: bool) -> None:
         self.do("cut", who, other, direction, lane, CutAfter(at) if taken else CutBefore(at))
 
-    @rule(who=who, other=who, direction=st.sampled_from(["pull", "push"]), lane=lane, at=step, change=changes)
+    @rule(who=who, other=who, direction=one_way, lane=lane, at=step, change=changes)
     def meddle(self, who: int, other: int, direction: str, lane: str, at: int, change: dict[str, Any]) -> None:
         self.do("meddle", who, other, direction, lane, at, change)
+
+    @rule(who=who, other=who, direction=one_way, at=step, change=changes)
+    def meddle_at_target(self, who: int, other: int, direction: str, at: int, change: dict[str, Any]) -> None:
+        self.do("meddle_at_target", who, other, direction, at, change)
 
     @rule(who=who, other=who, direction=direction, lane=lane, at=step)
     def ask_twice(self, who: int, other: int, direction: str, lane: str, at: int) -> None:

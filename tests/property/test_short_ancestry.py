@@ -149,3 +149,23 @@ def test_what_was_covered_only_by_a_leaf_that_goes_is_sent_again(lane: str, tmp_
         assert [[7, 1]] * 3 == [
             [int(revision.partition("-")[0]) for revision in revisions(each)["d"]] for each in (hub, late, later)
         ]
+
+
+@pytest.mark.usefixtures("short")
+@pytest.mark.parametrize("lane", LANES)
+def test_the_bound_travels_with_the_database_and_only_grows(lane: str, tmp_path: Path) -> None:
+    with replica.create(str(tmp_path / "hub.db")) as hub, hub.copy(str(tmp_path / "laptop.db")) as laptop:
+        hub.settings["ancestry-limit"] = 5
+        document = hub.put({"n": 0}, unid="d")
+        replicate(laptop, hub, lane=lane)
+        assert 5 == laptop.settings["ancestry-limit"]
+        laptop.settings["ancestry-limit"] = 7
+        for n in range(1, 8):
+            document["n"] = n
+            document = hub.put(document)
+        replicate(laptop, hub, "pull", lane=lane)
+        assert (5, 7) == (hub.settings["ancestry-limit"], laptop.settings["ancestry-limit"])
+        with laptop.copy(str(tmp_path / "copy.db")) as copy:
+            assert 7 == copy.settings["ancestry-limit"]
+        with pytest.raises(replica.errors.BadSettings):
+            laptop.settings["ancestry-limit"] = 6

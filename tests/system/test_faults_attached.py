@@ -13,6 +13,6 @@ class TestAttachedLane(FaultTests):
     workload = "exchange_attached"
     replicas = ("a.db", "b.db")
     unnoticed = frozenset({"open a.db-wal", "open b.db-wal"})  # of the source: an existing log is then only read
-    kill_every = 4  # of some 350 calls; all of them in the soak
-    cut_every = 12
-    compound_every = (120, 60)
+    kill_every = 6  # of some 350 calls; all of them in the soak
+    cut_every = 30
+    compound_every = (150, 60)

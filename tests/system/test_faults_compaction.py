@@ -11,3 +11,5 @@ pytestmark = pytest.mark.system
 
 class TestCompaction(FaultTests):
     workload = "compaction"
+    kill_every = 2  # of some 240 calls; all of them in the soak
+    cut_every = 15

@@ -25,6 +25,7 @@ def remains(name: str) -> set[str]:
 
 class TestCreation(FaultTests):
     workload = "creation"
+    kill_every = 2  # of some 150 calls; all of them in the soak
     replicas = ("a.db", "new.db")
     unnoticed = frozenset(beginning("a.db") | beginning("new.db") | remains("new.db"))
 
@@ -41,6 +42,8 @@ class TestCreation(FaultTests):
 
 class TestCopies(FaultTests):
     workload = "copies"
+    kill_every = 2  # of some 200 calls; all of them in the soak
+    cut_every = 10
     replicas = ("a.db", "copy.db", "backup.db")
     unnoticed = frozenset(beginning("copy.db") | remains("copy.db") | remains("backup.db") | {"open a.db-wal"})
     compound_every = (60, 30)

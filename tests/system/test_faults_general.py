@@ -12,6 +12,6 @@ pytestmark = pytest.mark.system
 class TestGeneralLane(FaultTests):
     workload = "exchange_general"
     replicas = ("a.db", "b.db")
-    kill_every = 4  # of some 350 calls; all of them in the soak
-    cut_every = 12
-    compound_every = (120, 60)
+    kill_every = 6  # of some 350 calls; all of them in the soak
+    cut_every = 30
+    compound_every = (150, 60)

@@ -11,3 +11,5 @@ pytestmark = pytest.mark.system
 
 class TestResolving(FaultTests):
     workload = "resolving"
+    kill_every = 2  # of some 170 calls; all of them in the soak
+    cut_every = 10

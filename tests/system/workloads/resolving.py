@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import replica
-from tests.system.oracle import STUB, Effect, Found, Token, assert_kept, assert_works, look, saved, tips
+from tests.system.oracle import STUB, Effect, Found, Token, assert_kept, assert_works, look, tips
 
 REST = ["c/4", "c/5", "c/6"]
 
