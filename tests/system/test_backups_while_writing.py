@@ -45,7 +45,9 @@ class Writer:
     def acknowledged(self, at_least: int = 0) -> int:
         """The number of the last transaction that was acknowledged by now, or when it is as far as that."""
         while select.select([self._out], [], [], 0)[0] or self._last() < at_least:
-            self._told = self._told[-100:] + os.read(self._out.fileno(), 65536)
+            more = os.read(self._out.fileno(), 65536)
+            assert more, "the writer has ended"
+            self._told = self._told[-100:] + more
         return self._last()
 
     def _last(self) -> int:
