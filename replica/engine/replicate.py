@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from replica.changes import Offer, Page
+from replica.changes import Entry, Offer, Page
 from replica.engine.history import common_position, lonely_session
 from replica.engine.peer import Batch, Greeting, Peer
 from replica.errors import LimitReached
@@ -147,16 +148,17 @@ def retry_refused(task: Task, position: int, tally: Tally) -> None:
 
 
 def _last_entries(source: Peer, position: int) -> list[tuple[int, str, str]]:
+    """What is left of the source's last changes up to `position`: sequence, UNID, and all leaf revisions in short."""
     page = source.changes(max(0, position - WITNESSES), WITNESSES)
-    return [(entry.sequence, entry.unid, str(entry.offers[0].revision)) for entry in page.entries]
+    return [(entry.sequence, entry.unid, _leaves(entry)) for entry in page.entries if entry.sequence <= position]
+
+
+def _leaves(entry: Entry) -> str:
+    revisions = [str(offer.revision) for offer in entry.offers]
+    return revisions[0] if len(revisions) == 1 else hashlib.sha256(" ".join(sorted(revisions)).encode()).hexdigest()
 
 
 def _witnessed(source: Peer, session: Session) -> bool:
-    """Whether the source's feed still says what it said: an entry may have moved on, but none may have changed."""
-    witnesses = session.witnesses or []
-    if not witnesses:
-        return session.position == 0
-    page = source.changes(witnesses[0][0] - 1, WITNESSES)
-    now = {entry.sequence: (entry.unid, str(entry.offers[0].revision)) for entry in page.entries}
-    seen = [now[sequence] == (unid, revision) for sequence, unid, revision in witnesses if sequence in now]
-    return bool(seen) and all(seen)
+    """Whether the source's feed still says what it said: entries may have moved on; none may be another, or new."""
+    now = _last_entries(source, session.position)
+    return bool(now) and set(now) <= set(session.witnesses or [])

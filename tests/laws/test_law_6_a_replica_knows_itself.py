@@ -94,3 +94,19 @@ def test_a_dry_run_gives_nobody_a_new_name() -> None:
         before = original.identity
         replica.replicate(original, copy, dry_run=True)
         assert before == original.identity == copy.identity
+
+
+@pytest.mark.parametrize("lane", LANES)
+@pytest.mark.parametrize("doc", [0, 1])
+def test_a_restored_source_that_cannot_remember_hides_nothing(lane: str, doc: int) -> None:
+    """Its feed looks as it did, but for a change made since, in a place or in a leaf that was not there then."""
+    with World(2) as world:
+        world.back_up(0)
+        world.put(0, 0, {"n": 1})
+        world.edit(0, 0, 0, {"n": 2})
+        world.read_only(1, 0, lane)
+        world.restore(0)
+        world.put(0, doc, {"n": "after"})
+        world.replicate(0, 0, "pull", lane)
+        world.read_only(1, 0, lane)
+        assert world.twins[1].library.compare(world.twins[0].library)["ok"]
