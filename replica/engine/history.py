@@ -24,19 +24,22 @@ def lonely_session(target: Greeting, source: Greeting) -> Session | None:
     """The newest session that only the target holds, because the source could not remember; it has witnesses."""
     for session in target.sessions:
         if session.direction == "in" and session.era == target.era and session.witnesses is not None:
-            return session if session.peer in source.ids and session.position <= source.update_seq else None
+            return session if session.peer == source.instance_id and session.position <= source.update_seq else None
     return None
 
 
 def has_forked(mine: Greeting, other: Greeting) -> bool:
-    """Whether `other` remembers sending me, by my present name, what I do not know of: I am a copy, or was restored.
+    """Whether `other` remembers more of me, by my present name, than I do: I am a copy, or was restored.
 
-    The receiver remembers first, so in an undisturbed history the source never knows more.
+    The receiver remembers first, so in an undisturbed history the source never knows more of a session than I, as its
+    target; and nobody can have read my feed further than it goes.
     """
     known = {session.id: session.position for session in mine.sessions if session.direction == "in"}
     for session in other.sessions:
-        if session.direction == "out" and session.peer == mine.instance_id:
-            return known.get(session.id, -1) < session.position
+        if session.peer == mine.instance_id:
+            most = known.get(session.id, -1) if session.direction == "out" else mine.update_seq
+            if session.position > most:
+                return True
     return False
 
 

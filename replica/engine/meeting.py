@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from replica.engine.history import was_filled
+from replica.engine.history import has_forked, was_filled
 from replica.engine.peer import Greeting, Peer
 from replica.engine.replicate import Progress, Task
 from replica.engine.report import Report
@@ -35,6 +35,8 @@ def meet(
         raise Mistake(f"the direction is one of {', '.join(DIRECTIONS)}, not {options.direction!r}")
     there_is = there.greet(here.greet(None), options.dry_run)
     here_is = here.greet(there_is, options.dry_run)
+    if has_forked(there_is, here_is):  # what is remembered here was not known when it greeted
+        there_is = there.greet(here_is, options.dry_run)
     check_safe(here_is, there_is, options)
     report = Report(dry_run=options.dry_run)
 

@@ -79,6 +79,24 @@ def test_two_files_of_one_name_that_meet_take_two_names() -> None:
         assert ids[0].instance_id != ids[1].instance_id
 
 
+@pytest.mark.parametrize("direction", ["pull", "push"])
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_restored_file_takes_a_new_name_whoever_starts(direction: str, first: int) -> None:
+    """It had received, or given, more than it knows now: a peer that remembers that tells it so."""
+    with World(2) as world:
+        edit_everywhere(world, 0)
+        world.replicate(0, 0, direction)
+        world.back_up(0)
+        edit_everywhere(world, 1)
+        world.replicate(0, 0, direction)
+        name = world.twins[0].library.identity.instance_id
+        world.restore(0)
+        world.replicate(first, 0)
+        assert name == world.twins[0].library.identity.former_ids[-1]
+        assert () == world.twins[1].library.identity.former_ids
+        world.settle(0)
+
+
 def test_the_same_file_is_not_another_replica() -> None:
     with World(2) as world:
         path = world.twins[0].path
