@@ -70,6 +70,7 @@ class Terminal:
     def note(self, text: str) -> None:
         """What is good to know, for people only."""
         if not self.quiet and not self.as_json:
+            self.flush()  # where both go to one place, what was printed before comes before
             print(render.plain(text), file=sys.stderr)
 
     def warn(self, text: str) -> None:
