@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 import replica
 from replica.store.settings import SETTINGS
@@ -33,6 +33,7 @@ class ShortMemories(RuleBasedStateMachine):
         self.replicas = []
         for path in nursery()[:count]:
             self.replicas.append(replica.open(shutil.copy(path, self.folder), clock=lambda: next(self.saves)))
+        assert 3 == self.replicas[0].settings["ancestry-limit"]
 
     def teardown(self) -> None:
         if self.folder is None:
@@ -117,18 +118,16 @@ class ShortMemories(RuleBasedStateMachine):
         assert set() == self.descent.keys() - kept
 
 
-@pytest.fixture
+TestShortAncestry = ShortMemories.TestCase
+TestShortAncestry.settings = histories(40)
+
+
+@pytest.fixture(autouse=True)
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
     """Databases begin with a bound of three ancestors."""
     monkeypatch.setitem(SETTINGS, "ancestry-limit", SETTINGS["ancestry-limit"]._replace(default=3))
 
 
-@pytest.mark.usefixtures("short")
-def test_with_a_short_ancestry_whole_replicas_converge_and_lose_nothing() -> None:
-    run_state_machine_as_test(ShortMemories, settings=histories(40))
-
-
-@pytest.mark.usefixtures("short")
 @pytest.mark.parametrize("lane", LANES)
 def test_what_was_covered_only_by_a_leaf_that_goes_is_sent_again(lane: str, tmp_path: Path) -> None:
     """The 7th revision does not remember the 1st: who had the 4th covers both and needs both, or neither would agree."""
@@ -151,7 +150,6 @@ def test_what_was_covered_only_by_a_leaf_that_goes_is_sent_again(lane: str, tmp_
         ]
 
 
-@pytest.mark.usefixtures("short")
 @pytest.mark.parametrize("lane", LANES)
 def test_the_bound_travels_with_the_database_and_only_grows(lane: str, tmp_path: Path) -> None:
     with replica.create(str(tmp_path / "hub.db")) as hub, hub.copy(str(tmp_path / "laptop.db")) as laptop:
