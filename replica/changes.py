@@ -9,6 +9,7 @@ from sqlalchemy import Connection, text
 
 from replica.revision import Revision
 from replica.store.leaves import REVISION_TEXT, update_sequence
+from replica.store.sessions import Position
 
 _OFFER = (
     "leaf.unid, leaf.number, leaf.packed, leaf.deleted, leaf.verified, leaf.winner, leaf.hash, leaf.size, "
@@ -43,13 +44,19 @@ class Entry(NamedTuple):
     sequence: int
     unid: str
     offers: list[Offer]
+    token: str = ""  # as in `Position`
+
+    @property
+    def position(self) -> Position:
+        """What to ask from to see what comes after this."""
+        return Position(self.sequence, self.token)
 
 
 class Page(NamedTuple):
     """A part of the feed. `position`: what to ask from next; `last`: nothing came after it when it was read."""
 
     entries: list[Entry]
-    position: int
+    position: Position
     last: bool
 
 
@@ -58,7 +65,7 @@ def changes_since(connection: Connection, since: int, limit: int) -> Page:
     rows = connection.execute(_SINCE, {"since": since, "limit": limit}).all()
     last = len(rows) < limit
     position = max(since, update_sequence(connection)) if last else rows[-1].seq
-    return Page(_entries(connection, rows), position, last)
+    return Page(_entries(connection, rows), Position(position), last)
 
 
 def changes_of(connection: Connection, unids: list[str]) -> list[Entry]:

@@ -33,7 +33,7 @@ def follow(file: SQLiteFile, since: int, live: bool) -> Iterator[Change]:
             winner = entry.offers[0]
             leaves = [str(offer.revision) for offer in entry.offers]
             yield Change(entry.sequence, entry.unid, leaves[0], winner.deleted, leaves)
-        since = page.position
+        since = page.position.number
         if page.last:
             if not live:
                 return

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from replica.engine.peer import Greeting
-from replica.store.sessions import Session
+from replica.store.sessions import START, Position, Session
 
 
-def common_position(target: Greeting, source: Greeting) -> int:
-    """The source's update sequence up to which, as both remember, the target has everything; 0 if they agree on none.
+def common_position(target: Greeting, source: Greeting) -> Position:
+    """How far in the source's feed the target, as both remember, has everything; `START` if they agree on nothing.
 
     Sessions are matched by their random id alone. A file that was copied or restored carries the sessions it had then, so
     that a match is true whatever happened to either side since. Of one session's progress the smaller is certain.
@@ -16,8 +16,8 @@ def common_position(target: Greeting, source: Greeting) -> int:
     for session in target.sessions:
         match = theirs.get(session.id) if session.direction == "in" and session.era == target.era else None
         if match is not None:
-            return min(session.position, match.position)
-    return 0
+            return min(session.reached, match.reached)
+    return START
 
 
 def lonely_session(target: Greeting, source: Greeting) -> Session | None:

@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 from replica.changes import Entry, Offer, Page
 from replica.leaf import Leaf
 from replica.revision import Ancestor, Revision
-from replica.store.sessions import Session
+from replica.store.sessions import Position, Session
 from replica.tally import Tally
 
 
@@ -48,8 +48,11 @@ class Peer(Protocol):
     def greet(self, other: Greeting | None, dry_run: bool = False) -> Greeting:
         """Say who you are. A peer that learns here that another file uses its name takes a new one first (unless `dry_run`)."""
 
-    def changes(self, since: int, limit: int) -> Page:
-        """What changed after the update sequence `since`: at most `limit` documents."""
+    def changes(self, since: Position, limit: int) -> Page:
+        """What changed after `since`: at most `limit` documents."""
+
+    def changes_up_to(self, position: Position, limit: int) -> list[Entry]:
+        """What is left of the last `limit` changes up to `position`; documents that changed again since are left out."""
 
     def changes_of(self, unids: list[str]) -> list[Entry]:
         """The present state of these documents."""

@@ -10,7 +10,7 @@ from replica.changes import Entry, Offer, Page
 from replica.engine.history import common_position, lonely_session
 from replica.engine.peer import Batch, Greeting, Peer
 from replica.errors import LimitReached
-from replica.store.sessions import Session
+from replica.store.sessions import Position, Session
 from replica.tally import Tally
 
 PAGE = 1000  # feed entries looked at together
@@ -49,7 +49,7 @@ def transfer(task: Task, tally: Tally) -> None:
     """
     since = start = starting_point(task)
     retry_refused(task, since, tally)
-    last = since >= task.by.update_seq
+    last = since.number >= task.by.update_seq
     while not last:
         page = task.source.changes(since, PAGE)
         last = page.last
@@ -59,12 +59,12 @@ def transfer(task: Task, tally: Tally) -> None:
             advance(task, start, since, tally)
 
 
-def starting_point(task: Task) -> int:
-    """The source's update sequence to go on from."""
+def starting_point(task: Task) -> Position:
+    """Where in the source's feed to go on from."""
     common = common_position(task.to, task.by)
     lonely = None if task.by.remembers else lonely_session(task.to, task.by)
-    if lonely is not None and lonely.position > common and _witnessed(task.source, lonely):
-        return lonely.position
+    if lonely is not None and lonely.reached > common and _witnessed(task.source, lonely):
+        return lonely.reached
     return common
 
 
@@ -73,7 +73,7 @@ class Portion(NamedTuple):
 
     wanted: list[Offer]
     read: int
-    position: int
+    position: Position
 
 
 def missing_of(task: Task, page: Page) -> dict[str, list[Offer]]:
@@ -85,7 +85,7 @@ def missing_of(task: Task, page: Page) -> dict[str, list[Offer]]:
     return missing
 
 
-def portions(page: Page, since: int, missing: dict[str, list[Offer]]) -> Iterator[Portion]:
+def portions(page: Page, since: Position, missing: dict[str, list[Offer]]) -> Iterator[Portion]:
     """The entries of a page, in order, cut where the documents to fetch would be more than `BATCH_BYTES`."""
     wanted: list[Offer] = []
     size = read = 0
@@ -99,7 +99,7 @@ def portions(page: Page, since: int, missing: dict[str, list[Offer]]) -> Iterato
         wanted.extend(offers)
         size += size_of_entry
         read += 1
-        position = entry.sequence
+        position = entry.position
     if page.position > since:
         yield Portion(wanted, read, page.position)
 
@@ -123,20 +123,21 @@ def remember(task: Task, session: Session) -> None:
         task.source.remember(session._replace(direction="out", peer=task.to.instance_id, era=task.by.era))
 
 
-def advance(task: Task, start: int, since: int, tally: Tally) -> None:
+def advance(task: Task, start: Position, since: Position, tally: Tally) -> None:
     """Tell how far it has come; `LimitReached` if that is far enough."""
     if task.on_progress:
-        task.on_progress(Progress(task.direction, since - start, max(task.by.update_seq, since) - start, tally))
+        done, total = (n - start.number for n in (since.number, max(task.by.update_seq, since.number)))
+        task.on_progress(Progress(task.direction, done, total, tally))
     if task.out_of_time():
         raise LimitReached("the time is up")
 
 
-def _session(task: Task, position: int, tally: Tally) -> Session:
-    session = Session(task.session_id, "in", task.by.instance_id, task.to.era, position, task.now_ms(), {})
-    return session.counting(tally)
+def _session(task: Task, position: Position, tally: Tally) -> Session:
+    begun = Session(task.session_id, "in", task.by.instance_id, task.to.era, position.number, task.now_ms(), {})
+    return begun._replace(token=position.token).counting(tally)
 
 
-def retry_refused(task: Task, position: int, tally: Tally) -> None:
+def retry_refused(task: Task, position: Position, tally: Tally) -> None:
     """Offer again what was refused before: the reason may be gone."""
     if not task.to.refused:
         return
@@ -147,10 +148,10 @@ def retry_refused(task: Task, position: int, tally: Tally) -> None:
             take(task, Portion(missing[entry.unid], 1, position), tally)
 
 
-def _last_entries(source: Peer, position: int) -> list[tuple[int, str, str]]:
+def _last_entries(source: Peer, position: Position) -> list[tuple[int, str, str]]:
     """What is left of the source's last changes up to `position`: sequence, UNID, and all leaf revisions in short."""
-    page = source.changes(max(0, position - WITNESSES), WITNESSES)
-    return [(entry.sequence, entry.unid, _leaves(entry)) for entry in page.entries if entry.sequence <= position]
+    entries = source.changes_up_to(position, WITNESSES)
+    return [(entry.sequence, entry.unid, _leaves(entry)) for entry in entries]
 
 
 def _leaves(entry: Entry) -> str:
@@ -160,5 +161,5 @@ def _leaves(entry: Entry) -> str:
 
 def _witnessed(source: Peer, session: Session) -> bool:
     """Whether the source's feed still says what it said: entries may have moved on; none may be another, or new."""
-    now = _last_entries(source, session.position)
+    now = _last_entries(source, session.reached)
     return bool(now) and set(now) <= set(session.witnesses or [])

@@ -13,14 +13,14 @@ KEPT = 50
 COUNTED = ("added", "updated", "deleted", "conflicts", "merged", "resurrected", "failed")  # of the tally, in `counts`
 
 _SAVE = text("""
-    INSERT INTO session (id, direction, peer, era, position, at_ms, counts, witnesses)
-    VALUES (:id, :direction, :peer, :era, :position, :at_ms, :counts, :witnesses)
+    INSERT INTO session (id, direction, peer, era, position, at_ms, counts, witnesses, token)
+    VALUES (:id, :direction, :peer, :era, :position, :at_ms, :counts, :witnesses, :token)
     ON CONFLICT (id, direction) DO UPDATE SET position = excluded.position, at_ms = excluded.at_ms,
-        counts = excluded.counts, witnesses = excluded.witnesses""")
+        counts = excluded.counts, witnesses = excluded.witnesses, token = excluded.token""")
 _PRUNE = text("""
     DELETE FROM session WHERE direction = :direction AND peer = :peer AND nr <= (
         SELECT nr FROM session WHERE direction = :direction AND peer = :peer ORDER BY nr DESC LIMIT 1 OFFSET :kept)""")
-_COLUMNS = "id, direction, peer, era, position, at_ms, counts, witnesses"
+_COLUMNS = "id, direction, peer, era, position, at_ms, counts, witnesses, token"
 _WITH = text(
     f"SELECT {_COLUMNS} FROM session WHERE peer IN (SELECT value FROM json_each(:peers)) ORDER BY nr DESC"
 ).columns(*map(column, _COLUMNS.split(", ")))
@@ -28,11 +28,22 @@ _ALL = text(f"SELECT {_COLUMNS} FROM session ORDER BY nr DESC")
 _CLEAR = text("DELETE FROM session WHERE peer = :peer")
 
 
+class Position(NamedTuple):
+    """A place in a feed: the update sequence, and what the peer calls the place where a number does not say it (CouchDB)."""
+
+    number: int
+    token: str = ""
+
+
+START = Position(0)
+
+
 class Session(NamedTuple):
     """One exchange that two replicas remember. `position`: the source's update sequence up to which the target has all.
 
     `direction` is the owner's view: "in" where it was the target. `witnesses` are the source's last feed entries
-    (sequence, UNID, revision), kept where the source could not remember.
+    (sequence, UNID, revision), kept where the source could not remember. `token`: what the source calls the position, if
+    its update sequence is not a number (CouchDB).
     """
 
     id: str
@@ -43,6 +54,12 @@ class Session(NamedTuple):
     at_ms: int
     counts: dict[str, Any]
     witnesses: list[tuple[int, str, str]] | None = None
+    token: str = ""
+
+    @property
+    def reached(self) -> Position:
+        """The position as the feed takes it."""
+        return Position(self.position, self.token)
 
     def counting(self, tally: Tally) -> Session:
         """The same session after another part of it was done."""
@@ -77,4 +94,4 @@ def forget_sessions(connection: Connection, peer: str) -> int:
 def _session(row: Any) -> Session:
     witnesses = None if row.witnesses is None else [tuple(entry) for entry in json.loads(row.witnesses)]
     counts = json.loads(row.counts)
-    return Session(row.id, row.direction, row.peer, row.era, row.position, row.at_ms, counts, witnesses)
+    return Session(row.id, row.direction, row.peer, row.era, row.position, row.at_ms, counts, witnesses, row.token)

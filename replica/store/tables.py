@@ -20,7 +20,7 @@ from sqlalchemy import (
 
 APPLICATION_ID = 0x4E52504C  # "NRPL", in the file's header
 BACKUP_ID = 0x4E52424B  # "NRBK": a backup that has not been opened since it was made
-SCHEMA = 1  # the file's user_version; raised by every migration
+SCHEMA = 2  # the file's user_version; raised by every migration
 
 metadata = MetaData()
 
@@ -117,10 +117,21 @@ session = Table(  # the replication history: what this replica and a peer both r
     Column("at_ms", Integer, nullable=False),
     Column("counts", Text, nullable=False),  # JSON
     Column("witnesses", Text),  # the source's last feed entries, where it could not remember: JSON
+    Column("token", Text, nullable=False, server_default=text("''")),  # what CouchDB calls the position
     Index("session_peer", "direction", "peer", "nr"),
     Index("session_id", "id", "direction", unique=True),
     sqlite_autoincrement=True,
     sqlite_strict=True,
+)
+
+local_document = Table(  # CouchDB's `_local/…` documents and the like: of this file alone, never replicated
+    "local_document",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("number", Integer, nullable=False),  # its revision is 0-number
+    Column("body", Text, nullable=False),  # JSON as it came, in the order of its keys
+    sqlite_strict=True,
+    sqlite_with_rowid=False,
 )
 
 refused = Table(  # what was offered and not taken: asked for again by every replication

@@ -23,6 +23,7 @@ from replica.engine.replicate import (
 )
 from replica.store.intact import IS_INTACT, define_is_intact
 from replica.store.leaves import update_sequence
+from replica.store.sessions import Position
 from replica.store.settings import read_setting
 from replica.store.sqlite import MEMORY, driver_of
 from replica.tally import Tally
@@ -72,10 +73,11 @@ def transfer_attached(task: Task, target: DirectPeer, source: DirectPeer, tally:
     """Do what `engine.replicate.transfer` does, between two files."""
     since = start = starting_point(task)
     retry_refused(task, since, tally)
-    while since < task.by.update_seq:
-        until = _batch_end(source, since)
+    while since.number < task.by.update_seq:
+        until = Position(_batch_end(source, since.number))
         with target.file.write(beside=source.file) as connection:
-            page = Page(source.changes_of(_insert_new(connection, since, until, tally)), until, True)
+            left = _insert_new(connection, since.number, until.number, tally)
+            page = Page(source.changes_of(left), until, True)
             for portion in portions(page, since, missing_of(task, page)):
                 session = take(task, portion._replace(read=0, position=until), tally)
         remember(task, session)

@@ -17,7 +17,7 @@ from replica.revision import Revision
 from replica.store.identity import Identity, read_identity, renew
 from replica.store.leaves import foreign_texts, leaves_of_many, remember_texts
 from replica.store.receive import receive, refused
-from replica.store.sessions import Session, save_session, sessions_with
+from replica.store.sessions import Position, Session, save_session, sessions_with
 from replica.store.settings import read_setting, read_settings, write_setting
 from replica.store.sqlite import MEMORY, SQLiteFile
 from replica.tally import Tally
@@ -69,10 +69,15 @@ class DirectPeer:
         status = os.stat(self.file.path)
         return f"file {status.st_dev}:{status.st_ino}"
 
-    def changes(self, since: int, limit: int) -> Page:
+    def changes(self, since: Position, limit: int) -> Page:
         """What changed after `since`."""
         with self.file.read() as connection:
-            return changes.changes_since(connection, since, limit)
+            return changes.changes_since(connection, since.number, limit)
+
+    def changes_up_to(self, position: Position, limit: int) -> list[Entry]:
+        """What is left of the last changes up to `position`."""
+        since = Position(max(0, position.number - limit))
+        return [entry for entry in self.changes(since, limit).entries if entry.sequence <= position.number]
 
     def changes_of(self, unids: list[str]) -> list[Entry]:
         """The present state of these documents."""

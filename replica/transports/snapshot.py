@@ -18,7 +18,7 @@ from replica.store.sqlite import SQLiteFile, driver_of
 from replica.store.tables import APPLICATION_ID, BACKUP_ID
 from replica.tally import Tally
 
-_LOCAL = ("session", "superseded")  # tables that are about this file, not about the database
+_LOCAL = ("session", "superseded", "local_document")  # tables that are about this file, not about the database
 
 
 def copy_file(source: SQLiteFile, path: str) -> None:

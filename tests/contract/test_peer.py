@@ -13,7 +13,7 @@ from replica.changes import Offer
 from replica.engine.peer import Batch, Peer
 from replica.leaf import Leaf, next_revision
 from replica.revision import Ancestry, Revision
-from replica.store.sessions import Session
+from replica.store.sessions import START, Session
 
 LIMIT = 1000
 
@@ -40,7 +40,7 @@ def batch(*leaves: Leaf, position: int = 0) -> Batch:
 
 
 def offers(peer: Peer) -> list[Offer]:
-    return [offer for entry in peer.changes(0, 1000).entries for offer in entry.offers]
+    return [offer for entry in peer.changes(START, 1000).entries for offer in entry.offers]
 
 
 def first(unid: str = "a", items: bytes = b'{"n":1}', time_ms: int = 1) -> Leaf:
@@ -63,16 +63,16 @@ def test_the_feed_names_each_document_once_at_its_latest_change(here: replica.Re
     a = here.put({"n": 1}, unid="a")
     here.put({"n": 1}, unid="b")
     here.put(a)
-    page = peer.changes(0, 1000)
+    page = peer.changes(START, 1000)
     assert ["b", "a"] == [entry.unid for entry in page.entries]
     assert page.last
-    assert peer.greet(None).update_seq == page.position
+    assert peer.greet(None).update_seq == page.position.number
 
 
 def test_the_feed_comes_in_pages_that_join_without_a_gap(here: replica.Replica, peer: Peer) -> None:
     for n in range(7):
         here.put({"n": n}, unid=str(n))
-    seen, since, last = [], 0, False
+    seen, since, last = [], START, False
     while not last:
         page = peer.changes(since, 3)
         seen += [entry.unid for entry in page.entries]

@@ -15,6 +15,7 @@ import replica
 import replica.replication  # not when it is first used, in every forked process anew
 from replica.leaf import Leaf
 from replica.revision import Ancestor, Revision
+from replica.store.sessions import START
 
 ALL = 100_000
 STUB = "a deletion stub"
@@ -76,7 +77,7 @@ def look(hub: replica.Replica) -> Found:
 
 
 def _leaves(hub: replica.Replica) -> dict[str, list[Leaf]]:
-    offers = [offer for entry in hub.peer.changes(0, ALL).entries for offer in entry.offers]
+    offers = [offer for entry in hub.peer.changes(START, ALL).entries for offer in entry.offers]
     found: dict[str, list[Leaf]] = {}
     for leaf in hub.peer.fetch([(offer.unid, offer.revision) for offer in offers]):
         found.setdefault(leaf.unid, []).append(leaf)

@@ -15,6 +15,7 @@ from typing import Any
 import replica
 from replica.engine import replicate as loop
 from replica.engine.history import common_position
+from replica.store.sessions import START
 from replica.transports import attached
 from tests.system.oracle import ALL, STUB, Found, Token, assert_kept, assert_works, look, saved, tips
 
@@ -117,7 +118,7 @@ def assert_true_memory(target: replica.Replica, source: replica.Replica) -> None
     """Everything up to the position that both remember is there."""
     hello = source.peer.greet(None)
     to = target.peer.greet(hello)
-    position = common_position(to, source.peer.greet(to))
-    entries = [entry for entry in source.peer.changes(0, ALL).entries if entry.sequence <= position]
+    position = common_position(to, source.peer.greet(to)).number
+    entries = [entry for entry in source.peer.changes(START, ALL).entries if entry.sequence <= position]
     missing = target.peer.missing([offer for entry in entries for offer in entry.offers])
     assert not missing, f"remembered up to {position}, but not there: {[offer.unid for offer in missing]}"
