@@ -14,6 +14,7 @@
     │   ├── BadSelector          not a selector
     │   ├── TooLarge             beyond a stated limit
     │   └── NotSupported         not offered, here or yet
+    │       └── AttachmentsNotSupported  the document has attachments
     ├── Unsafe               could be done, would probably hurt; the person decides
     │   ├── NotAReplica          different databases
     │   ├── WithItself           both ends are the same file
@@ -33,6 +34,9 @@
     │   └── NotAuthenticated     who are you? (not retried)
     ├── LimitReached         a limit that was asked for
     └── Mistake              wrong arguments or settings
+        ├── BadRequest           a request to a server that cannot be understood
+        │   └── UnsupportedMediaType a body of another kind
+        ├── IllegalName          no name for a database on a server
         └── BadSettings
 
 A conflict is not an error: it is stored, shown and counted.
@@ -134,6 +138,13 @@ class NotSupported(Refused):
 
     code = "not_supported"
     hint = "docs/status.md lists what works."
+
+
+class AttachmentsNotSupported(NotSupported):
+    """The document has attachments, which are not offered yet; it is refused by itself."""
+
+    code = "attachments_not_supported"
+    hint = "Keep files elsewhere, and their names in documents."
 
 
 class Unsafe(ReplicaError):
@@ -288,8 +299,60 @@ class Mistake(ReplicaError):
     hint = "See --help."
 
 
+class BadRequest(Mistake):
+    """A request to a server that it cannot understand."""
+
+    code = "bad_request"
+    hint = "docs/server.md lists what can be asked, and how."
+
+
+class UnsupportedMediaType(BadRequest):
+    """The body of a request is of a kind that is not understood."""
+
+    code = "unsupported_media_type"
+    hint = "Send JSON with the header Content-Type: application/json."
+
+
+class IllegalName(Mistake):
+    """Not a name that a database on a server can have."""
+
+    code = "illegal_database_name"
+    hint = "Names begin with a-z and hold only a-z, 0-9 and _$()+-/."
+
+
 class BadSettings(Mistake):
     """An unknown setting, or a value that it cannot take."""
 
     code = "bad_settings"
     hint = "`replicate settings DB` lists the settings and their values."
+
+
+HTTP: dict[type[ReplicaError], tuple[int, str]] = {
+    Refused: (403, "forbidden"),
+    NotFound: (404, "not_found"),
+    StaleRevision: (409, "conflict"),
+    Exists: (412, "file_exists"),
+    BadDocument: (400, "bad_request"),
+    BadSelector: (400, "invalid_selector"),
+    TooLarge: (413, "too_large"),
+    NotSupported: (501, "not_implemented"),
+    Unsafe: (409, "unsafe"),
+    Stale: (410, "stale"),
+    StoreError: (500, "store_error"),
+    DiskError: (507, "insufficient_storage"),
+    Busy: (503, "busy"),
+    TransportError: (502, "bad_gateway"),
+    TimedOut: (504, "gateway_timeout"),
+    NotAuthenticated: (401, "unauthorized"),
+    LimitReached: (429, "limit_reached"),
+    Mistake: (400, "bad_request"),
+    UnsupportedMediaType: (415, "bad_content_type"),
+    IllegalName: (400, "illegal_database_name"),
+    ReplicaError: (500, "internal_server_error"),
+}
+"""What an error is over HTTP: the status, and CouchDB's word for it. An error that is not here is as the kind above it."""
+
+
+def http_form(error: ReplicaError) -> tuple[int, str]:
+    """The status and the word of an error: those of the nearest kind in the table."""
+    return next(HTTP[kind] for kind in type(error).__mro__ if kind in HTTP)

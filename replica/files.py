@@ -17,7 +17,7 @@ from typing import Any, BinaryIO, NoReturn
 
 from replica.canonical import Json, parse
 from replica.document import canonical_items, check_unid
-from replica.errors import BadDocument, DiskError, NotAllowed, NotFound, NotSupported, ReplicaError, TooLarge
+from replica.errors import AttachmentsNotSupported, BadDocument, DiskError, NotAllowed, NotFound, ReplicaError, TooLarge
 from replica.splitting import elements
 from replica.store.faults import file_errors
 from replica.store.loading import Entry, Reader
@@ -236,7 +236,7 @@ def entry_of(number: int, value: Json) -> Entry:
     if unid is not None:
         check_unid(unid)
     if value.pop("_attachments", None):
-        raise NotSupported("attachments are not offered yet")
+        raise AttachmentsNotSupported("attachments are not offered yet")
     if not isinstance(deleted, bool):
         raise BadDocument("`_deleted` is true or false")
     if deleted and unid is None:

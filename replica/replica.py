@@ -278,6 +278,17 @@ class Replica:
         with self._file.read() as connection:
             return read_identity(connection)
 
+    @property
+    def update_sequence(self) -> int:
+        """The number of the newest change; it grows with every save, here and by replication."""
+        with self._file.read() as connection:
+            return update_sequence(connection)
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the file that was opened is still the one at its path; if not, everything is refused (`Replaced`)."""
+        return self._file.is_current
+
     def info(self) -> dict[str, Any]:
         """`replica_id instance_id title documents deleted conflicts conflicted update_seq bytes schema`.
 

@@ -140,8 +140,13 @@ class SQLiteFile:
             self._engine.dispose(close=os.getpid() == self._pid)
         self._lock.close()
 
+    @property
+    def is_current(self) -> bool:
+        """Whether the file that was opened is still the one at its path."""
+        return self._identity is None or _identity(self.path) == self._identity
+
     def _check_identity(self) -> None:
-        if self._identity is not None and _identity(self.path) != self._identity:
+        if not self.is_current:
             raise Replaced(f"{self.path} was replaced by another file while it was open")
 
     def _check_usable(self) -> None:

@@ -1,0 +1,119 @@
+"""The ASGI application: routes, and what goes around every one of them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, MutableMapping
+from contextlib import ExitStack, asynccontextmanager
+from typing import Any, NamedTuple
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from replica.errors import ReplicaError
+from replica.server import couchdb
+from replica.server.answers import answer, problem
+from replica.server.call import Call, decoded
+from replica.server.catalogue import Catalogue
+from replica.server.endpoint import Endpoint
+
+Handler = Callable[[Call], Awaitable[Response]]
+ASGI = Callable[..., Awaitable[None]]
+
+
+class Limits(NamedTuple):
+    """What a request may cost."""
+
+    body_bytes_max: int = 64 * 2**20
+    documents_max: int = 10_000  # in one `_bulk_docs`, `_bulk_get` and the like
+
+
+_USUAL = Limits()
+
+
+class Server:
+    """What all requests share."""
+
+    def __init__(self, catalogue: Catalogue, limits: Limits) -> None:
+        self.catalogue = catalogue
+        self.limits = limits
+
+
+def create_app(folder: str, *, limits: Limits = _USUAL) -> ASGI:
+    """An ASGI application that serves every database in `folder`; it may be mounted in another one.
+
+    It closes the databases when its lifespan ends. `BadSettings` if the folder is not there.
+    """
+    server = Server(Catalogue(folder), limits)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        yield
+        server.catalogue.close()
+
+    app = Starlette(routes=list(_routes(server, couchdb.ENDPOINTS)), lifespan=lifespan, exception_handlers=_PROBLEMS)
+    app.router.redirect_slashes = False
+    return _with_raw_path(app)
+
+
+def _routes(server: Server, endpoints: Iterable[Endpoint]) -> Iterable[Route]:
+    """In their order: what is more special comes first."""
+    for endpoint in endpoints:
+        yield Route(endpoint.path, _Served(server, endpoint), methods=list(endpoint.methods))
+
+
+class _Served:
+    """An endpoint as an ASGI application: the database is held open until the answer is sent, errors become answers."""
+
+    def __init__(self, server: Server, endpoint: Endpoint) -> None:
+        self._server, self._endpoint = server, endpoint
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
+        request = Request(scope, receive, send)
+        with ExitStack() as stack:
+            try:
+                response = await self._respond(request, stack)
+            except ReplicaError as error:
+                response = problem(error)
+            await response(scope, receive, send)
+
+    async def _respond(self, request: Request, stack: ExitStack) -> Response:
+        held = None
+        if self._endpoint.opens_database:
+            name = decoded(request.path_params["db"])
+            held = await run_in_threadpool(stack.enter_context, self._server.catalogue.use(name))
+        return await self._endpoint.handler(Call(request, self._server, held))
+
+
+def _with_raw_path(app: ASGI) -> ASGI:
+    """Route by the path as it was sent: in `/a%2Fb/c` the database is `a/b`. A slash at the end means nothing."""
+
+    async def routed(scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            raw = scope.get("raw_path") or scope["path"].encode()
+            path = raw.partition(b"?")[0].decode("latin-1")
+            scope = {**scope, "path": path.rstrip("/") or "/"}
+        await app(scope, receive, send)
+
+    return routed
+
+
+async def _not_found(_: Request, error: Exception) -> Response:
+    return answer({"error": "not_found", "reason": "missing"}, 404)
+
+
+async def _wrong_method(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    headers = error.headers or {}
+    allowed = ",".join(sorted(method.strip() for method in headers.get("Allow", "").split(",")))
+    return answer({"error": "method_not_allowed", "reason": f"Only {allowed} allowed"}, 405, headers)
+
+
+async def _unexpected(_: Request, error: Exception) -> Response:
+    return problem(ReplicaError(f"{type(error).__name__}: the server's log has more"))
+
+
+_PROBLEMS: Any = {404: _not_found, 405: _wrong_method, Exception: _unexpected}

@@ -1,0 +1,141 @@
+"""One request, read carefully: its query, its body, the database it is about."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+
+from replica.canonical import Json, parse
+from replica.errors import BadRequest, TooLarge, UnsupportedMediaType
+from replica.replica import Replica
+from replica.server.catalogue import Held
+
+if TYPE_CHECKING:
+    from replica.server.app import Server
+
+COUNT_MAX = 2**53 - 1
+
+
+class Call:
+    """A request and the server that was asked. `held` is the database in its path, if there is one."""
+
+    def __init__(self, request: Request, server: Server, held: Held | None) -> None:
+        self.request = request
+        self.server = server
+        self._held = held
+
+    @property
+    def held(self) -> Held:
+        """The database that the path names, with the watch on it."""
+        assert self._held is not None
+        return self._held
+
+    @property
+    def replica(self) -> Replica:
+        """The database that the path names."""
+        return self.held.replica
+
+    def part(self, name: str) -> str:
+        """A part of the path, decoded."""
+        return decoded(self.request.path_params[name])
+
+    # -- the query
+
+    def text(self, name: str, default: str | None = None) -> str | None:
+        """A parameter as it stands."""
+        return self.request.query_params.get(name, default)
+
+    def flag(self, name: str, default: bool = False) -> bool:
+        """A parameter that is `true` or `false`."""
+        word = self.text(name)
+        if word is None:
+            return default
+        if word not in ("true", "false"):
+            raise BadRequest(f"the parameter `{name}` is true or false, not {word[:40]!r}")
+        return word == "true"
+
+    def count(self, name: str, default: int | None = None) -> int | None:
+        """A parameter that is a whole number from 0."""
+        word = self.text(name)
+        if word is None:
+            return default
+        if not (word.isascii() and word.isdigit()) or len(word) > 16 or int(word) > COUNT_MAX:
+            raise BadRequest(f"the parameter `{name}` is a whole number from 0, not {word[:40]!r}")
+        return int(word)
+
+    def json_parameter(self, *names: str) -> Json:
+        """The JSON in the first of these parameters that is given; None if none is."""
+        for name in names:
+            word = self.text(name)
+            if word is not None:
+                return parse(word)
+        return None
+
+    # -- the body
+
+    async def body(self) -> bytes:
+        """The body, inflated if it is gzipped. `TooLarge` beyond the server's limit, whichever way it is written."""
+        most = self.server.limits.body_bytes_max
+        chunks, size = [], 0
+        inflate = self._inflater(most)
+        async for chunk in self.request.stream():
+            piece = await run_in_threadpool(inflate, chunk)
+            size += len(piece)
+            if size > most:
+                raise TooLarge(f"the request has more than {most:,} bytes", hint="Send less at a time.")
+            chunks.append(piece)
+        return b"".join(chunks)
+
+    def _inflater(self, most: int) -> Callable[[bytes], bytes]:
+        coding = self.request.headers.get("content-encoding", "identity").lower()
+        if coding == "identity":
+            return lambda chunk: chunk
+        if coding != "gzip":
+            raise UnsupportedMediaType(f"the content encoding {coding[:40]!r} is not understood", hint="Use gzip.")
+        gunzip = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+
+        def inflate(chunk: bytes) -> bytes:
+            try:
+                piece = gunzip.decompress(chunk, most + 1)  # what is beyond is not inflated: the size tells
+            except zlib.error as error:
+                raise BadRequest(f"the body is not gzip: {error}") from error
+            if gunzip.unused_data:
+                raise BadRequest("the gzipped body has more than one part")
+            return piece
+
+        return inflate
+
+    async def json(self, default: Json = None) -> Json:
+        """The JSON in the body; `default` if there is no body and a default."""
+        if self.request.method == "POST":
+            self._check_type()
+        text = await self.body()
+        if not text.strip() and default is not None:
+            return default
+        return await run_in_threadpool(parse, text)
+
+    async def json_object(self, default: dict[str, Json] | None = None) -> dict[str, Any]:
+        """The JSON object in the body."""
+        value = await self.json(default)
+        if not isinstance(value, dict):
+            raise BadRequest("Request body must be a JSON object")
+        return value
+
+    def _check_type(self) -> None:
+        """A browser sends other types from any page without asking (CSRF)."""
+        kind = self.request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind not in ("application/json", ""):
+            raise UnsupportedMediaType("Content-Type must be application/json")
+
+
+def decoded(part: str) -> str:
+    """A part of a path without its percent-encoding. `BadRequest` if it is not UTF-8."""
+    try:
+        return unquote(part, errors="strict")
+    except UnicodeDecodeError as error:
+        raise BadRequest("the path is not UTF-8") from error

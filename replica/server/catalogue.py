@@ -1,0 +1,152 @@
+"""The databases of a folder, by the names that they have over HTTP: `orders.db` is `orders`, `a/b.db` is `a/b`."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import replica
+from replica.errors import BadSettings, Exists, IllegalName, NotFound, ReplicaError
+from replica.replica import Replica
+from replica.server.watching import Watch
+from replica.store.faults import file_errors
+
+SUFFIX = ".db"
+OPEN_MAX = 64  # databases kept open that nobody uses at the moment
+_NEW = re.compile(r"[a-z][a-z0-9_$()+/-]*", re.ASCII)  # CouchDB's rule for the name of a database
+NAME_MAX = 238  # CouchDB's, too
+_UUID_FILE = ".replica-server"
+
+
+class Held:
+    """A replica that is open, how many use it, and the watch on it."""
+
+    def __init__(self, replica: Replica) -> None:
+        self.replica = replica
+        self.watch = Watch(replica)
+        self.users = 0
+
+
+class Catalogue:
+    """The databases in `folder`. Threads may share it. `uuid` names this server, for ever."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = os.path.realpath(folder)
+        if not os.path.isdir(self.folder):
+            raise BadSettings(f"there is no folder {folder}", hint="Make it, or name another with --data.")
+        self.uuid = _uuid(os.path.join(self.folder, _UUID_FILE))
+        self._lock = threading.Lock()
+        self._open: dict[str, Held] = {}
+
+    def names(self) -> list[str]:
+        """The names of all databases, sorted."""
+        found = []
+        for folder, folders, files in os.walk(self.folder):
+            folders[:] = [name for name in folders if not name.startswith(".")]
+            inside = os.path.relpath(folder, self.folder)
+            prefix = "" if inside == "." else f"{inside}/"
+            found += [f"{prefix}{name.removesuffix(SUFFIX)}" for name in files if name.endswith(SUFFIX)]
+        return sorted(name for name in found if _is_safe(name))
+
+    def create(self, name: str) -> None:
+        """Make a new database of that name. `IllegalName`, `Exists`."""
+        if not _NEW.fullmatch(name) or len(name) > NAME_MAX or not _is_safe(name):
+            raise IllegalName(f"{name[:80]!r} is not a name for a database")
+        path = self._path(name)
+        with file_errors(path):
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+        try:
+            replica.create(path, title=name).close()
+        except Exists:
+            raise Exists(f"the database {name!r} is there already") from None
+
+    def delete(self, name: str) -> None:
+        """Remove the file of that name, and what SQLite and the writers' lock keep beside it. `NotFound`."""
+        path = self._path(name)
+        with self._lock:
+            if not os.path.isfile(path):
+                raise _no_such(name)
+            held = self._open.pop(name, None)
+            if held is not None:
+                held.watch.end()
+                held.replica.close()
+            with file_errors(path):
+                os.unlink(path)
+                for leftover in ("-wal", "-shm", "-lock"):
+                    with suppress(FileNotFoundError):
+                        os.unlink(f"{path}{leftover}")
+
+    @contextmanager
+    def use(self, name: str) -> Iterator[Held]:
+        """The database of that name, open for as long as the block takes. `NotFound`, and the errors of `open`."""
+        held = self._take(name)
+        try:
+            yield held
+        finally:
+            with self._lock:
+                held.users -= 1
+                self._close_idle()
+
+    def _take(self, name: str) -> Held:
+        path = self._path(name)
+        with self._lock:
+            held = self._open.get(name)
+            if held is not None and not held.replica.is_current:  # another file has taken its place
+                held.watch.end()
+                self._open.pop(name)
+                if not held.users:
+                    held.replica.close()
+                held = None
+            if held is None:
+                try:
+                    held = Held(replica.open(path))
+                except NotFound:
+                    raise _no_such(name) from None
+            self._open[name] = held
+            held.users += 1
+            return held
+
+    def _close_idle(self) -> None:
+        idle = [name for name, held in self._open.items() if not held.users]
+        for name in idle[: max(0, len(self._open) - OPEN_MAX)]:
+            self._open.pop(name).replica.close()
+
+    def _path(self, name: str) -> str:
+        if not _is_safe(name):
+            raise _no_such(name)
+        return os.path.join(self.folder, name + SUFFIX)
+
+    def close(self) -> None:
+        """Close all databases; those who wait for changes are told."""
+        with self._lock:
+            for held in self._open.values():
+                held.watch.end()
+                with suppress(ReplicaError):
+                    held.replica.close()
+            self._open.clear()
+
+
+def _is_safe(name: str) -> bool:
+    """Whether a name stays within the folder, and does not begin with what is no database's name."""
+    parts = name.split("/")
+    return not name.startswith("_") and all(part and not part.startswith(".") and "\0" not in part for part in parts)
+
+
+def _no_such(name: str) -> NotFound:
+    return NotFound("Database does not exist.", hint=f"Make it with PUT /{name[:80]}, or see /_all_dbs.")
+
+
+def _uuid(path: str) -> str:
+    """The name of the server that keeps its data here; clients name their checkpoints after it."""
+    with file_errors(path):
+        try:
+            with open(path, "x", encoding="ascii") as file:
+                file.write(secrets.token_hex(16) + "\n")
+        except FileExistsError:
+            pass
+        with open(path, encoding="ascii") as file:
+            return file.read().strip()

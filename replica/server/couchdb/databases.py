@@ -1,0 +1,56 @@
+"""A database: make it, look at it, remove it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from replica.server.answers import answer
+from replica.server.call import Call
+from replica.server.endpoint import Endpoint
+
+
+async def create(call: Call) -> Response:
+    """Make a new database."""
+    name = call.part("db")
+    await run_in_threadpool(call.server.catalogue.create, name)
+    return answer({"ok": True}, 201, {"Location": f"/{call.request.path_params['db']}"})
+
+
+async def remove(call: Call) -> Response:
+    """Remove a database."""
+    await run_in_threadpool(call.server.catalogue.delete, call.part("db"))
+    return answer({"ok": True})
+
+
+async def show(call: Call) -> Response:
+    """What is in a database."""
+    return answer(await run_in_threadpool(_described, call))
+
+
+def _described(call: Call) -> dict[str, Any]:
+    info = call.replica.info()
+    return {
+        "db_name": call.part("db"),
+        "doc_count": info["documents"],
+        "doc_del_count": info["deleted"],
+        "update_seq": f"{info['update_seq']}",
+        "instance_start_time": "0",
+        "purge_seq": "0",
+        "compact_running": False,
+        "disk_format_version": info["schema"],
+        "sizes": {"file": info["bytes"], "active": info["bytes"], "external": info["bytes"]},
+        "props": {},
+        "cluster": {"q": 1, "n": 1, "w": 1, "r": 1},
+        "replica_id": info["replica_id"],
+        "title": info["title"],
+    }
+
+
+ENDPOINTS = [
+    Endpoint(("PUT",), "/{db}", create, opens_database=False),
+    Endpoint(("DELETE",), "/{db}", remove, opens_database=False),
+    Endpoint(("GET",), "/{db}", show),
+]
