@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from replica.conflict import has_shape
 from replica.errors import BadDocument
 from replica.marks import check_marks
 from replica.revision import Ancestry, entries, packed_id
+from replica.store.callbacks import callbacks
 
 IS_INTACT = (  # of a row of `leaf`
     "is_intact(number, packed, substr(line, 1, 16), parents, deleted, verified, marks, hash, CAST(body AS BLOB))"
 )
 
 
-def define_is_intact(connection: sqlite3.Connection) -> None:
-    """Let this connection understand `IS_INTACT`."""
-    connection.create_function("is_intact", 9, _is_intact, deterministic=True)
+@contextmanager
+def is_intact_defined(connection: sqlite3.Connection) -> Iterator[None]:
+    """Let this connection understand `IS_INTACT` within the block."""
+    with callbacks() as guarded:
+        connection.create_function("is_intact", 9, guarded(_is_intact), deterministic=True)
+        yield
 
 
 def _is_intact(

@@ -21,7 +21,7 @@ from replica.engine.replicate import (
     starting_point,
     take,
 )
-from replica.store.intact import IS_INTACT, define_is_intact
+from replica.store.intact import IS_INTACT, is_intact_defined
 from replica.store.leaves import update_sequence
 from replica.store.settings import read_setting
 from replica.store.sqlite import MEMORY, driver_of
@@ -97,11 +97,12 @@ def _batch_end(source: DirectPeer, since: int) -> int:
 
 def _insert_new(connection: Connection, since: int, until: int, tally: Tally) -> list[str]:
     """Insert what is simple; the UNIDs of the documents that are left to judge."""
-    define_is_intact(driver_of(connection))
     span = {"since": since, "until": until}
     before = update_sequence(connection)
     connection.execute(_TEXTS)
-    connection.execute(_INSERT_NEW, {**span, "size_max": read_setting(connection, "document-size-max")})
+    size_max = read_setting(connection, "document-size-max")
+    with is_intact_defined(driver_of(connection)):
+        connection.execute(_INSERT_NEW, {**span, "size_max": size_max})
     inserted = connection.execute(_INSERTED, {"after": before}).one()
     rows = connection.execute(_ROWS, span).scalar() or 0
     tally.read += rows - (connection.execute(_OUTDATED, span).scalar() or 0)

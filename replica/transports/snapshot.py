@@ -8,7 +8,7 @@ from sqlalchemy import Connection, text
 
 from replica.store.faults import translated
 from replica.store.identity import Identity, become_copy, new_id, read_identity
-from replica.store.intact import IS_INTACT, define_is_intact
+from replica.store.intact import IS_INTACT, is_intact_defined
 from replica.store.leaves import Writer, leaves_of_many, update_sequence
 from replica.store.opening import unfinished_engine
 from replica.store.publish import new_file
@@ -49,8 +49,8 @@ def _vacuum_into(source: SQLiteFile, path: str) -> None:
 
 def _leave_out_damaged(connection: Connection, now_ms: int) -> None:
     """Damage does not travel: what is not intact is noted as refused, so that it is asked for again."""
-    define_is_intact(driver_of(connection))
-    damaged = connection.execute(text(f"SELECT DISTINCT unid FROM leaf WHERE NOT {IS_INTACT}")).scalars().all()
+    with is_intact_defined(driver_of(connection)):
+        damaged = connection.execute(text(f"SELECT DISTINCT unid FROM leaf WHERE NOT {IS_INTACT}")).scalars().all()
     if not damaged:
         return
     tally, writer = Tally(), Writer(connection, now_ms)

@@ -156,6 +156,8 @@ def test_verbose_tells_the_time(hub: Path) -> None:
 
 # -- signals
 
+ENDLESS = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c"
+
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_following_changes_ends_on_a_signal(hub: Path, number: int, code: int) -> None:
@@ -187,13 +189,37 @@ def test_an_interrupted_import_keeps_the_batches_that_were_finished(hub: Path) -
     assert 0 == run("put", hub, "{}").code
 
 
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_is_heard_inside_a_function_that_sqlite_calls(number: int, code: int) -> None:
+    """There Python's exceptions become errors of SQLite, wherever in the function they are raised."""
+    program = f"""if True:
+        import sqlite3, sys
+        from replica.cli.complaints import complain
+        from replica.cli.interruption import Interrupted, interruptible
+        try:
+            with interruptible():
+                connection = sqlite3.connect(":memory:")
+                connection.create_function("f", 0, lambda: print(flush=True) or 1)
+                connection.execute("{ENDLESS} WHERE f()").fetchone()
+        except BaseException as error:
+            sys.exit(complain(error, as_json=False, debug=False))
+    """
+    with subprocess.Popen(
+        [sys.executable, "-c", program], env=QUIET, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.send_signal(number)
+        _, told = process.communicate()
+    assert (code, True) == (process.returncode, told.startswith(b"replicate: error: interrupted\nhint: "))
+
+
 def test_a_second_signal_ends_it_at_once() -> None:
     """Also where nothing listens to the first: deep inside SQLite, or in code that swallows it."""
-    endless = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c"
     program = (
         "import sqlite3\nfrom replica.cli.interruption import Interrupted, interruptible\n"
         "with interruptible():\n  while True:\n    try:\n      print(flush=True)\n"
-        f"      sqlite3.connect(':memory:').execute({endless!r}).fetchone()\n    except Interrupted:\n      pass"
+        f"      sqlite3.connect(':memory:').execute({ENDLESS!r}).fetchone()\n    except Interrupted:\n      pass"
     )
     with subprocess.Popen([sys.executable, "-c", program], env=QUIET, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
