@@ -18,6 +18,7 @@ from replica.revision import Revision
 from replica.selection import compile_selector
 from replica.sorting import arranged
 from replica.store import checking, compaction, searching
+from replica.store.callbacks import nobody
 from replica.store.identity import Identity, found, new_unid, read_identity
 from replica.store.leaves import update_sequence, winner_of
 from replica.store.loading import Entry, ImportReport, Reader, load, numbered
@@ -310,29 +311,33 @@ class Replica:
         with self._file.read() as connection:
             return refused(connection)
 
-    def copy(self, path: FilePath) -> Replica:
-        """Make a new replica of the same database at `path`. `Exists`."""
+    def copy(self, path: FilePath, *, on_progress: Callable[[int, int], object] = nobody) -> Replica:
+        """Make a new replica of the same database at `path`. `Exists`.
+
+        Here and below, `on_progress` is called now and then with how much is done and how much there is (0: unknown): bytes
+        when files are written, revisions or documents when they are checked.
+        """
         self._file.check_outside("copying")
-        copy_replica(self._file, os.fsdecode(path), self._clock())
+        copy_replica(self._file, os.fsdecode(path), self._clock(), on_progress)
         return open(path, clock=self._clock)
 
-    def backup(self, path: FilePath) -> None:
+    def backup(self, path: FilePath, *, on_progress: Callable[[int, int], object] = nobody) -> None:
         """Write a backup: an ordinary file that is this replica as it is now. `Exists`."""
         self._file.check_outside("a backup")
-        copy_file(self._file, os.fsdecode(path))
+        copy_file(self._file, os.fsdecode(path), on_progress)
 
-    def compact(self) -> dict[str, Any]:
+    def compact(self, *, on_progress: Callable[[int, int], object] = nobody) -> dict[str, Any]:
         """Forget superseded revisions as the settings say, and give free space back."""
         self._file.check_outside("compaction")
-        return compaction.compact(self._file, self._clock())
+        return compaction.compact(self._file, self._clock(), on_progress)
 
-    def verify(self) -> dict[str, Any]:
+    def verify(self, *, on_progress: Callable[[int, int], object] = nobody) -> dict[str, Any]:
         """Check the file and every document: ``{"ok", "checked", "damaged": [{"unid", "revision", "code", "message"}]}``."""
-        return checking.verify(self._file)
+        return checking.verify(self._file, on_progress)
 
-    def compare(self, other: Replica) -> dict[str, Any]:
+    def compare(self, other: Replica, *, on_progress: Callable[[int, int], object] = nobody) -> dict[str, Any]:
         """What is not the same in another replica: ``{"ok", "only_here", "only_there", "different"}``."""
-        return checking.compare(checking.inventory(self._file), checking.inventory(other._file))
+        return checking.compare(self._file, other._file, on_progress)
 
     def close(self) -> None:
         """Close the file. May be called twice."""

@@ -12,6 +12,10 @@ from typing import Any
 
 from sqlalchemy.exc import DBAPIError
 
+STEPS = 10_000  # of SQLite's machine between two looks at the progress: about a millisecond
+
+Progress = Callable[[int, int], object]  # is told how much is done, of how much; of 0: nobody knows
+
 _FAILED = ("user-defined function raised exception", "interrupted")  # how SQLite says it
 
 
@@ -37,3 +41,23 @@ def callbacks() -> Iterator[Callable[[Callable[..., Any]], Callable[..., Any]]]:
             raise
         # What was raised before the first line of `call` can only be the work of a signal, and is lost.
         raise (raised[0] if raised else KeyboardInterrupt()) from None
+
+
+@contextmanager
+def looked_at(connection: sqlite3.Connection, look: Callable[[], object]) -> Iterator[None]:
+    """While this connection works within the block, `look` is called every now and then; what it raises ends the work."""
+
+    def handler() -> int:
+        look()
+        return 0  # anything else would be the end
+
+    with callbacks() as guarded:
+        connection.set_progress_handler(guarded(handler), STEPS)
+        try:
+            yield
+        finally:
+            connection.set_progress_handler(None, 0)
+
+
+def nobody(done: int, total: int) -> None:
+    """Is told the progress where nobody asked for it."""

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 
 from replica.conflict import check_leaf
 from replica.errors import Corrupt, ReplicaError
+from replica.store.callbacks import Progress, looked_at
 from replica.store.leaves import leaf_query, stored
-from replica.store.sqlite import SQLiteFile
+from replica.store.sqlite import SQLiteFile, driver_of
 
 PAGE = 200
 
@@ -19,31 +20,41 @@ _LEAVES = leaf_query("FROM leaf WHERE seq > :after ORDER BY seq LIMIT :limit")
 _SUPERSEDED = text("""
     SELECT rowid, unid, number, lower(hex(packed)) AS packed, hash, CAST(body AS BLOB) AS body FROM superseded
     WHERE rowid > :after ORDER BY rowid LIMIT :limit""")
+_REVISIONS = text("SELECT (SELECT count(*) FROM leaf) + (SELECT count(*) FROM superseded)")
+_DOCUMENTS = text("SELECT count(*) FROM leaf WHERE winner = 1")
 _WINNERS = text("SELECT unid FROM leaf GROUP BY unid HAVING sum(winner) <> 1")
 _BY_UNID = leaf_query("""
     FROM leaf WHERE (unid, number, packed) > (:unid, :number, :packed) ORDER BY unid, number, packed LIMIT :limit""")
 
 
-def verify(file: SQLiteFile) -> dict[str, Any]:
+def verify(file: SQLiteFile, progress: Progress) -> dict[str, Any]:
     """Check the file's structure, every body against its hash, and every verified revision against its id.
 
     → ``{"ok", "checked", "damaged": [{"unid", "revision", "code", "message"}]}``; `checked` counts revisions.
     """
-    damaged = [_damage(None, None, message) for message in _structure(file)]
+    total = _count(file, _REVISIONS)
+    damaged = [_damage(None, None, message) for message in _structure(file, lambda: progress(0, total))]
     checked = 0
     for found in _bodies(file):
         checked += 1
         if found:
             damaged.append(found)
+        if checked % PAGE == 0:
+            progress(checked, total)
     return {"ok": not damaged, "checked": checked, "damaged": damaged}
+
+
+def _count(file: SQLiteFile, statement: TextClause) -> int:
+    with file.read() as connection:
+        return int(connection.execute(statement).scalar() or 0)
 
 
 def _damage(unid: str | None, revision: str | None, message: str) -> dict[str, Any]:
     return {"unid": unid, "revision": revision, "code": Corrupt.code, "message": message}
 
 
-def _structure(file: SQLiteFile) -> Iterator[str]:
-    with file.read() as connection:
+def _structure(file: SQLiteFile, look: Callable[[], object]) -> Iterator[str]:
+    with file.read() as connection, looked_at(driver_of(connection), look):
         for (message,) in connection.exec_driver_sql("PRAGMA integrity_check"):
             if message != "ok":
                 yield message
@@ -109,11 +120,12 @@ def _in_order(file: SQLiteFile) -> Iterator[Any]:
         after = {name: getattr(rows[-1], name) for name in after}
 
 
-def compare(here: Iterator[Holding], there: Iterator[Holding]) -> dict[str, Any]:
+def compare(file: SQLiteFile, other: SQLiteFile, progress: Progress) -> dict[str, Any]:
     """Which documents are not the same in two replicas: same leaves and same bytes.
 
     → ``{"ok", "only_here", "only_there", "different"}``, lists of UNIDs.
     """
+    here, there = _telling(inventory(file), _count(file, _DOCUMENTS), progress), inventory(other)
     only_here, only_there, different = [], [], []
     a, b = next(here, None), next(there, None)
     while a is not None or b is not None:
@@ -130,3 +142,10 @@ def compare(here: Iterator[Holding], there: Iterator[Holding]) -> dict[str, Any]
             a, b = next(here, None), next(there, None)
     ok = not (only_here or only_there or different)
     return {"ok": ok, "only_here": only_here, "only_there": only_there, "different": different}
+
+
+def _telling(holdings: Iterator[Holding], total: int, progress: Progress) -> Iterator[Holding]:
+    for number, holding in enumerate(holdings, 1):
+        yield holding
+        if number % PAGE == 0:
+            progress(number, total)

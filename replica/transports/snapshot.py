@@ -6,6 +6,7 @@ import os
 
 from sqlalchemy import Connection, text
 
+from replica.store.callbacks import Progress, looked_at
 from replica.store.faults import translated
 from replica.store.identity import Identity, become_copy, new_id, read_identity
 from replica.store.intact import IS_INTACT, is_intact_defined
@@ -21,20 +22,24 @@ from replica.tally import Tally
 _LOCAL = ("session", "superseded")  # tables that are about this file, not about the database
 
 
-def copy_file(source: SQLiteFile, path: str) -> None:
-    """Write the database as it is now to a new file: the same instance, as a backup is."""
+def copy_file(source: SQLiteFile, path: str, progress: Progress) -> None:
+    """Write the database as it is now to a new file: the same instance, as a backup is. Progress is in bytes."""
     with new_file(path) as unfinished:
-        _vacuum_into(source, unfinished)
+        _vacuum_into(source, unfinished, progress)
         with translated(path), unfinished_engine(unfinished).begin() as connection:
             connection.exec_driver_sql(f"PRAGMA application_id = {BACKUP_ID}")
 
 
-def copy_replica(source: SQLiteFile, path: str, now_ms: int) -> None:
-    """Make a new replica of the same database at `path`. Both sides remember that they hold the same."""
+def copy_replica(source: SQLiteFile, path: str, now_ms: int, progress: Progress) -> None:
+    """Make a new replica of the same database at `path`. Both sides remember that they hold the same.
+
+    Progress is in bytes; then the copy is checked, of which nothing is known.
+    """
     with new_file(path) as unfinished:
-        _vacuum_into(source, unfinished)
+        _vacuum_into(source, unfinished, progress)
         with translated(path), unfinished_engine(unfinished).begin() as connection:
-            _leave_out_damaged(connection, now_ms)
+            with looked_at(driver_of(connection), lambda: progress(0, 0)):
+                _leave_out_damaged(connection, now_ms)
             sessions = _become(connection, now_ms)
     if not source.read_only:
         with source.write() as connection:
@@ -42,9 +47,11 @@ def copy_replica(source: SQLiteFile, path: str, now_ms: int) -> None:
                 save_session(connection, session)
 
 
-def _vacuum_into(source: SQLiteFile, path: str) -> None:
+def _vacuum_into(source: SQLiteFile, path: str, progress: Progress) -> None:
     with source.bare() as connection:
-        connection.execute("VACUUM INTO CAST(? AS TEXT)", (os.fsencode(path),))  # a name need not be Unicode
+        pages, size = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
+        with looked_at(connection, lambda: progress(os.path.getsize(path), pages * size)):
+            connection.execute("VACUUM INTO CAST(? AS TEXT)", (os.fsencode(path),))  # a name need not be Unicode
 
 
 def _leave_out_damaged(connection: Connection, now_ms: int) -> None:

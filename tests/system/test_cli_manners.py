@@ -233,14 +233,14 @@ def test_a_second_signal_ends_it_at_once() -> None:
 # -- the terminal
 
 
-def on_a_terminal(*words: object, patience: float = 0.0, **variables: str) -> str:
-    """What a command shows when both its streams are a terminal of 100 columns."""
+def on_a_terminal(*words: object, patience: float = 0.0, output: int | None = None, **variables: str) -> str:
+    """What a command shows when its streams (or all but its output) are a terminal of 100 columns."""
     mine, its = pty.openpty()
     program = f"import sys, replica.cli.progress as p\np.PATIENCE_S = {patience}\nfrom replica.cli import main\nsys.exit(main())"
     environment = {**QUIET, "TERM": "xterm", "COLUMNS": "100", **variables}
     command = [sys.executable, "-c", program, *map(str, words)]
     shown = b""
-    with subprocess.Popen(command, env=environment, stdin=its, stdout=its, stderr=its) as process:
+    with subprocess.Popen(command, env=environment, stdin=its, stdout=output or its, stderr=its) as process:
         os.close(its)
         while True:
             try:
@@ -274,6 +274,37 @@ def test_progress_is_shown_on_a_terminal(hub: Path, tmp_path: Path, lines: Path)
     shown = on_a_terminal("sync", hub, tmp_path / "copy.db", "--no-color")
     assert re.search(r"push.*3,000 documents", shown)
     assert not COLOR.search(shown)
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        ("verify hub.db", r"verify .* (100|\d?\d)%"),
+        ("verify hub.db other.db", r"compare .* (100|\d?\d)%"),
+        ("copy hub.db new.db", r"copy .* (100|\d?\d)%"),
+        ("backup hub.db new.db", r"backup .* (100|\d?\d)%"),
+        ("compact hub.db", r"compact .* \d+ s"),
+        ("export hub.db new.ndjson", r"export .* 3,000 documents"),
+    ],
+)
+def test_progress_is_shown_of_other_long_work(hub: Path, lines: Path, words: str, shown: str) -> None:
+    done("import", hub, lines)
+    done("copy", hub, hub.parent / "other.db")
+    command, *names = words.split()
+    given = [command, *(hub.parent / name for name in names)]
+    assert re.search(shown, on_a_terminal(*given, "--no-color"))
+    (hub.parent / "new.db").unlink(missing_ok=True)
+    (hub.parent / "new.ndjson").unlink(missing_ok=True)
+    assert "%" not in on_a_terminal(*given, patience=60)
+
+
+def test_progress_of_an_export_is_shown_beside_its_documents_only_if_they_go_elsewhere(
+    hub: Path, tmp_path: Path, lines: Path
+) -> None:
+    done("import", hub, lines)
+    with open(tmp_path / "out.ndjson", "wb") as output:
+        assert "3,000 documents, " in on_a_terminal("export", hub, output=output.fileno())
+    assert "documents, " not in on_a_terminal("export", hub)
 
 
 def test_no_progress_is_shown_elsewhere_or_for_short_work(hub: Path, lines: Path) -> None:
