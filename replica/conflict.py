@@ -42,6 +42,8 @@ def unite(own: Iterable[Leaf], offered: Iterable[Leaf], limit: int) -> list[Leaf
     for leaf in offered:
         mine = known.get(leaf.revision)
         known[leaf.revision] = _bounded(leaf, limit) if mine is None else reconcile(mine, leaf, limit)
+    if len(known) == 1:  # nearly every document
+        return list(known.values())
     kept: list[Leaf] = []
     covering: list[Leaf] = []  # of a thousand leaves, most may be first revisions, which cover nothing
     for leaf in sorted(known.values(), key=_descent, reverse=True):

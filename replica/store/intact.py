@@ -1,29 +1,86 @@
-"""Whether stored leaves are undamaged, asked by SQL for many rows at once."""
+"""Whether stored leaves are undamaged, asked of many rows at once, and beside other work: hashing keeps a second processor busy.
+
+A row of `leaf` never changes but for `winner`, and its number is never used again: what was found of a row holds for
+every state of the file that has it.
+"""
 
 from __future__ import annotations
 
 import hashlib
-import sqlite3
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+
+from sqlalchemy import Connection
 
 from replica.conflict import has_shape
 from replica.errors import BadDocument
 from replica.marks import check_marks
 from replica.revision import Ancestry, entries, packed_id
-from replica.store.callbacks import callbacks
+from replica.store.leaves import update_sequence
+from replica.store.sqlite import SQLiteFile, driver_of
 
-IS_INTACT = (  # of a row of `leaf`
-    "is_intact(number, packed, substr(line, 1, 16), parents, deleted, verified, marks, hash, CAST(body AS BLOB))"
-)
+CHUNK = 500
+
+_ROWS = """
+    SELECT seq, number, packed, substr(line, 1, 16), parents, deleted, verified, marks, hash, CAST(body AS BLOB)
+    FROM leaf WHERE seq > ? AND seq <= ?"""
+
+
+def damaged_rows(
+    connection: Connection, since: int, until: int, is_over: Callable[[], bool] = lambda: False
+) -> list[int]:
+    """The update sequences, within the span, of rows that `conflict.check_leaf` would refuse. `is_over`: stop looking."""
+    rows = driver_of(connection).execute(_ROWS, (since, until))
+    damaged: list[int] = []
+    while chunk := rows.fetchmany(CHUNK):
+        damaged += [row[0] for row in chunk if not _is_intact(*row[1:])]
+        if is_over():
+            rows.close()
+            break
+    return damaged
+
+
+class Check:
+    """A look for damage that goes on in a thread: of the rows up to `until`."""
+
+    def __init__(self, until: int, damaged: Future[list[int]]) -> None:
+        self.until = until
+        self._damaged = damaged
+
+    def damaged(self) -> list[int]:
+        """Wait for its end; the update sequences of the damaged rows."""
+        return self._damaged.result()
 
 
 @contextmanager
-def is_intact_defined(connection: sqlite3.Connection) -> Iterator[None]:
-    """Let this connection understand `IS_INTACT` within the block."""
-    with callbacks() as guarded:
-        connection.create_function("is_intact", 9, guarded(_is_intact), deterministic=True)
-        yield
+def checking(file: SQLiteFile, since: int, until: int | None = None) -> Iterator[Check]:
+    """Look in a thread, while the block runs, for damage in rows with a number above `since`, up to `until` or all.
+
+    It looks at the state that the file has now: later states have none of those rows that this one has not.
+    """
+    begun: Future[int] = Future()
+    over = threading.Event()
+
+    def look() -> list[int]:
+        try:
+            with file.read() as connection:
+                last = update_sequence(connection)  # reading begins the transaction
+                last = last if until is None else min(last, until)
+                begun.set_result(last)
+                return damaged_rows(connection, since, last, over.is_set)
+        except BaseException:
+            if not begun.done():
+                begun.set_result(since)  # the error itself comes with the result
+            raise
+
+    with ThreadPoolExecutor(1, "checking") as thread:
+        damaged = thread.submit(look)
+        try:
+            yield Check(begun.result(), damaged)
+        finally:
+            over.set()
 
 
 def _is_intact(
