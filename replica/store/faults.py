@@ -24,6 +24,7 @@ _KINDS: dict[int, type[ReplicaError]] = {
 }
 _OTHER_DAMAGE = (  # what has no code of its own: the driver's complaint about a text, and tables that are not ours
     "decode to UTF-8",
+    "malformed JSON",
     "no such table",
     "no such column",
     "already exists",

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from sqlalchemy import Connection, Engine
 from sqlalchemy.pool import NullPool
 
-from replica.errors import HardLinked, NotADatabase, NotFound, ReadOnly, TooOld
+from replica.errors import Corrupt, HardLinked, NotADatabase, NotFound, ReadOnly, TooOld
 from replica.store.faults import translated
 from replica.store.publish import forget_logs, forget_unfinished, new_file
 from replica.store.schema import check_schema, create_schema, upgrade_schema
@@ -127,7 +127,15 @@ def _check_names(path: str) -> None:
 
 
 def _check_content(path: str, connection: sqlite3.Connection) -> None:
-    application_id, user_version = (
-        connection.execute(f"PRAGMA {n}").fetchone()[0] for n in ("application_id", "user_version")
-    )
+    names = ("application_id", "user_version", "page_size")
+    application_id, user_version, page_size = (connection.execute(f"PRAGMA {n}").fetchone()[0] for n in names)
     check_schema(path, application_id, user_version)
+    if os.path.getsize(path) % page_size and not _has_log(path):  # SQLite takes what is missing for zeros
+        raise Corrupt(f"{path} was cut off: its last page is not whole")
+
+
+def _has_log(path: str) -> bool:
+    try:
+        return os.path.getsize(f"{path}-wal") > 0
+    except OSError:
+        return False

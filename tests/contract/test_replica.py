@@ -921,6 +921,18 @@ def test_verify_and_compare_say_what_is_well(hub: Replica, laptop: Replica) -> N
     assert {"ok": True, "only_here": [], "only_there": [], "different": []} == hub.compare(laptop)
 
 
+def test_verify_lists_what_sqlite_cannot_read(tmp_path: Path) -> None:
+    with replica.create(tmp_path / "hub.db") as hub:
+        hub.put_many({"n": n, "text": "x" * 500} for n in range(200))
+    whole = (tmp_path / "hub.db").read_bytes()
+    middle = len(whole) // 2 // 4096 * 4096
+    (tmp_path / "hub.db").write_bytes(whole[:middle] + b"\xa5" * 8192 + whole[middle + 8192 :])
+    with replica.open(tmp_path / "hub.db") as hub:
+        found = hub.verify()
+    assert not found["ok"]
+    assert {"corrupt"} == {each["code"] for each in found["damaged"]}
+
+
 def test_compact_forgets_superseded_revisions_and_nothing_else(hub: Replica) -> None:
     for n in range(5):
         hub.put(changed(hub.get("a", Document(unid="a")), n=n))

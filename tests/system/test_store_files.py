@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import random
 import shutil
 import sqlite3
 import subprocess
@@ -14,7 +15,7 @@ import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -226,6 +227,16 @@ def test_a_file_cut_short_is_never_taken_for_whole(path: Path) -> None:
     assert seems_whole(path)
 
 
+@pytest.mark.parametrize("missing", [1, 511, 4095, 4096, 4097])
+def test_a_file_cut_short_is_not_written(path: Path, missing: int) -> None:
+    """SQLite by itself takes what is missing of a last page for zeros."""
+    rest = path.read_bytes()[:-missing]
+    path.write_bytes(rest)
+    with pytest.raises(Corrupt), replica.open(str(path)) as hub:
+        hub.put({})
+    assert rest == path.read_bytes()
+
+
 def seems_whole(path: Path) -> bool:
     try:
         with replica.open(str(path)) as hub:
@@ -239,6 +250,18 @@ def test_a_file_of_which_a_part_became_zeros_is_noticed(path: Path) -> None:
     for begin in range(0, len(whole), len(whole) // 7):
         path.write_bytes(whole[:begin] + bytes(1000) + whole[begin + 1000 :])
         assert not seems_whole(path) or not whole[begin : begin + 1000].strip(b"\0"), begin
+
+
+def test_reading_a_damaged_file_fails_with_our_errors_only(path: Path) -> None:
+    whole = path.read_bytes()
+    chance = random.Random(1)
+    for _ in range(60):
+        begin = chance.randrange(4096, len(whole) - 4096)
+        path.write_bytes(whole[:begin] + chance.choice([bytes(4096), chance.randbytes(50)]) + whole[begin + 4096 :])
+        with suppress(ReplicaError), replica.open(path) as hub:
+            for read in (hub.documents, hub.changes, hub.conflicts, lambda: hub.find({"n": {"$gte": 0}}), hub.verify):
+                with suppress(ReplicaError):
+                    list(read())
 
 
 def test_a_missing_file_or_folder_is_not_found_and_not_made(tmp_path: Path) -> None:
