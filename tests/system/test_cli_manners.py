@@ -154,6 +154,17 @@ def test_verbose_tells_the_time(hub: Path) -> None:
     assert "" == done("info", hub, "-v", "--json").err
 
 
+@pytest.mark.parametrize("name", ["-dash.db", "--", "--json"])
+def test_after_two_dashes_nothing_is_a_flag(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    done("create", "-q", "--", name)
+    done("--", "put", name, name, '{"a": 1}')
+    assert {"_id": name, "a": 1}.items() <= done("get", "--", name, name).value.items()
+    assert {"_id": name, "a": 1}.items() <= done("get", f"./{name}", "--", name).value.items()
+    assert f"unrecognized arguments: {name}" in run("info", "--", name, name).err
+    assert 'title    "x"' in done("settings", "--", name, "title=x").out
+
+
 # -- signals
 
 ENDLESS = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c"
