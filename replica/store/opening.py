@@ -12,7 +12,7 @@ from sqlalchemy.pool import NullPool
 
 from replica.errors import Corrupt, HardLinked, NotADatabase, NotFound, ReadOnly, TooOld
 from replica.store.faults import translated
-from replica.store.publish import forget_logs, forget_unfinished, new_file
+from replica.store.publish import forget_logs, forget_unfinished, new_file, real_path
 from replica.store.schema import check_schema, create_schema, upgrade_schema
 from replica.store.sqlite import MEMORY, SQLiteFile, make_engine
 from replica.store.tables import APPLICATION_ID, BACKUP_ID
@@ -31,7 +31,7 @@ def unfinished_engine(path: str) -> Engine:
 
 def open_file(path: str, busy_timeout: float) -> SQLiteFile:
     """The file of ours at `path`, which must be there; it is not changed when it is refused."""
-    path = os.path.realpath(path)
+    path = real_path(path)
     _check_path(path)
     if os.stat(path).st_nlink > 1:
         forget_unfinished(path)
@@ -60,7 +60,7 @@ def create_file(path: str, busy_timeout: float, fill: Callable[[Connection], Non
             create_schema(transaction)
             fill(transaction)
         return file
-    path = os.path.realpath(path)
+    path = real_path(path)
     with new_file(path) as unfinished, translated(path), unfinished_engine(unfinished).begin() as transaction:
         create_schema(transaction)
         fill(transaction)
@@ -72,7 +72,7 @@ def upgrade_file(path: str, busy_timeout: float) -> bool:
     try:
         open_file(path, busy_timeout).close()
     except TooOld:
-        file = SQLiteFile(os.path.realpath(path), busy_timeout)
+        file = SQLiteFile(real_path(path), busy_timeout)
         try:
             with file.write() as transaction:
                 upgrade_schema(transaction)

@@ -27,6 +27,7 @@ from replica.errors import (
     Exists,
     HardLinked,
     Locked,
+    Mistake,
     NotADatabase,
     NotFound,
     Replaced,
@@ -563,9 +564,9 @@ def test_a_name_that_is_not_unicode_will_do_too(tmp_path: Path) -> None:
 
 
 def test_a_name_that_is_too_long_is_refused(tmp_path: Path) -> None:
-    for length in (250, 300, 5000):
+    for length in (240, 250, 300, 5000):
         path = str(tmp_path / ("x" * length))
-        with pytest.raises(ReplicaError):
+        with pytest.raises(Mistake, match="too long"):
             replica.create(path)
         with pytest.raises(ReplicaError):
             replica.open(path)
@@ -593,6 +594,20 @@ def test_a_relative_name_means_the_folder_at_the_time_of_opening(
     }
     with replica.open("../hub.db") as hub:
         assert 4 == len(hub)
+
+
+def test_a_relative_name_in_a_folder_that_is_gone_is_not_found(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = path.parent / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    for use in (replica.open, replica.create, replica.upgrade):
+        with pytest.raises(NotFound, match="current folder"):
+            use("hub.db")
+    with replica.open(path) as hub:
+        with pytest.raises(NotFound, match="current folder"):
+            hub.backup("backup.db")
+        assert 30 == len(hub)
 
 
 def test_a_symbolic_link_is_another_name_for_the_same_file(path: Path, tmp_path: Path) -> None:
