@@ -6,12 +6,11 @@ import json
 import os
 import pty
 import re
+import resource
 import shlex
 import signal
-import statistics
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -64,16 +63,17 @@ def test_help_loads_nothing_heavy_and_no_command() -> None:
 
 
 def test_help_is_there_at_once() -> None:
-    """Under five times what Python needs to do nothing; the best of some tries, because other programs run too."""
+    """Under five times what Python needs to do nothing: in processor time, the best of some tries, as other programs run too."""
 
     def seconds(command: list[str]) -> float:
-        start = time.perf_counter()
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run(command, env=QUIET, stdout=subprocess.DEVNULL, check=True)
-        return time.perf_counter() - start
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
-    pairs = [(seconds([*PROGRAM, "--help"]), seconds([sys.executable, "-c", "pass"])) for _ in range(7)]
+    pairs = [(seconds([*PROGRAM, "--help"]), seconds([sys.executable, "-c", "pass"])) for _ in range(9)]
     helps, nothing = zip(*pairs, strict=True)
-    assert statistics.median(helps) < 5 * statistics.median(nothing)
+    assert min(helps) < 5 * min(nothing), pairs
 
 
 # -- flags and variables
