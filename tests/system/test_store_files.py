@@ -419,6 +419,7 @@ READ_ONLY = """
         try:
             return action()
         except ReplicaError as error:
+            assert ".new" not in str(error), error
             return error.code
         except Exception as error:
             return repr(error)
@@ -428,6 +429,7 @@ READ_ONLY = """
         hub = replica.open(sys.argv[1])
     except ReplicaError as error:
         found["open"] = error.code
+        assert "folder" in str(error), error
     else:
         found["open"] = "opened"
         found["len"] = attempt(lambda: len(hub))
