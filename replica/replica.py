@@ -11,7 +11,7 @@ from typing import Any, Self
 from replica.canonical import Json
 from replica.clock import Clock, system_clock
 from replica.document import Document, check_items, check_unid
-from replica.errors import BadDocument, NotFound, NotSupported
+from replica.errors import BadDocument, BadSelector, NotFound, NotSupported
 from replica.following import Change, follow
 from replica.resolving import Conflict, find_conflicts, resolve_all, resolve_one
 from replica.revision import Revision
@@ -35,7 +35,7 @@ from replica.store.reading import (
     stubs,
 )
 from replica.store.receive import refused
-from replica.store.saving import close_conflict, delete, save, save_conflict
+from replica.store.saving import DELETED, close_conflict, delete, save, save_conflict
 from replica.store.sessions import Session, all_sessions, forget_sessions
 from replica.store.settings import Settings, check_setting, read_setting
 from replica.store.sqlite import SQLiteFile
@@ -171,7 +171,9 @@ class Replica:
             if revision is None
             else f"there is no revision {revision} of {unid!r} here"
         )
-        raise NotFound(what + (": it was deleted" if document is not None else ""), deleted=document is not None)
+        if document is not None:
+            raise NotFound(f"{what}: it was deleted", hint=DELETED, deleted=True)
+        raise NotFound(what, hint=None if revision is None else "`replicate revisions DB UNID` lists those that are.")
 
     def delete(self, document: Document | str) -> Document:
         """Delete a document, or close a conflict document; the deletion stub comes back.
@@ -216,7 +218,9 @@ class Replica:
         return arranged(matches, sort, skip, limit)
 
     def create_index(self, items: list[str], *, name: str | None = None) -> str:
-        """Make an index of these items, which `find` uses by itself; its name comes back."""
+        """Make an index of these items, which `find` uses by itself; its name comes back. `Exists`, `BadSelector`."""
+        if isinstance(items, str):
+            raise BadSelector("an index is of a list of items, not of a text", hint=f"Write [{items!r}].")
         with self._file.write() as connection:
             return searching.create_index(connection, list(items), name)
 
@@ -302,7 +306,9 @@ class Replica:
         if clear is not None:
             with self._file.write() as connection:
                 if not forget_sessions(connection, clear):
-                    raise NotFound(f"no exchange with {clear!r} is remembered")
+                    raise NotFound(
+                        f"no exchange with {clear!r} is remembered", hint="`replicate history DB` lists the peers."
+                    )
         with self._file.read() as connection:
             return all_sessions(connection)
 

@@ -7,22 +7,42 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from replica.errors import Exists, NotFound
+from replica.errors import Exists, Mistake, NotFound
 from replica.store.faults import file_errors
+
+ROOM = len(".12345678.new-journal")  # what is added to the names of files
+
+
+@contextmanager
+def whole_path() -> Iterator[None]:
+    """Within the block relative names are made whole. `NotFound` if the current folder is gone."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise NotFound("the current folder is not there any more", hint="Change to another folder.") from None
+
+
+def real_path(path: str) -> str:
+    """The path from the root on, without symbolic links. `NotFound` if the current folder is gone."""
+    with whole_path():
+        return os.path.realpath(path)
 
 
 @contextmanager
 def new_file(path: str) -> Iterator[str]:
     """The name of a file to fill and close; when the block has ended it is at `path` and survives a power cut.
 
-    `Exists` if that name is taken, `NotFound` if its folder is not there.
+    `Exists` if that name is taken, `NotFound` if its folder is not there, `Mistake` if the name is too long.
     """
-    path = os.path.abspath(path)  # SQLite would take a name like "file:a.db" for an address
-    folder = os.path.dirname(path)
+    with whole_path():
+        path = os.path.abspath(path)  # SQLite would take a name like "file:a.db" for an address
+    folder, name = os.path.split(path)
     if not os.path.isdir(folder):
         raise NotFound(f"there is no folder {folder}", hint="Make the folder first.")
     if os.path.lexists(path):
         raise Exists(f"{path} is already there")
+    if len(os.fsencode(name)) > os.pathconf(folder, "PC_NAME_MAX") - ROOM:
+        raise Mistake(f"the name {name} is too long", hint="Choose a shorter one: files beside it have longer names.")
     unfinished = f"{path}.{secrets.token_hex(4)}.new"
     try:
         with file_errors(path):
