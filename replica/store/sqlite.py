@@ -50,9 +50,14 @@ class SQLiteFile:
             connection = sqlite3.connect(
                 uri, uri=True, timeout=self._busy_timeout, isolation_level=None, check_same_thread=False
             )
-            connection.execute("PRAGMA synchronous = EXTRA")  # FULL for a log; without one, if it was refused, as safe
-            connection.execute("PRAGMA cache_size = -16384")
-        connection.execute("PRAGMA case_sensitive_like = ON")
+        try:
+            if self.path != MEMORY:
+                connection.execute("PRAGMA synchronous = EXTRA")  # FULL for a log; without one, if refused, as safe
+                connection.execute("PRAGMA cache_size = -16384")
+            connection.execute("PRAGMA case_sensitive_like = ON")
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
     def _uri(self, mode: str) -> str:

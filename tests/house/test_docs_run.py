@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+import replica
 from tests.house.pages import Block, blocks, name_of, pages
 from tests.house.source import ROOT
 
@@ -137,6 +138,9 @@ def test_the_python_on_a_page_does_what_it_says(page: Path, tmp_path: Path, monk
         else:
             code = "\n" * (block.line - 1) + block.text
             exec(compile(code, str(page), "exec"), names)
+    for value in names.values():
+        if isinstance(value, replica.Replica):
+            value.close()
     assert not problems, "".join(problems)
 
 

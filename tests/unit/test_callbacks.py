@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import pytest
 
@@ -26,6 +26,12 @@ def interrupted_after(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
+@pytest.fixture
+def connection() -> Iterator[sqlite3.Connection]:
+    with closing(sqlite3.connect(":memory:")) as opened:
+        yield opened
+
+
 def fail() -> None:
     raise ZeroDivisionError
 
@@ -41,18 +47,20 @@ def by_progress(connection: sqlite3.Connection, function: Callable[[], object]) 
 
 
 @pytest.mark.parametrize("use", [by_function, by_progress], ids=lambda use: use.__name__)
-def test_an_error_arrives_as_it_is(use: Callable[..., None]) -> None:
+def test_an_error_arrives_as_it_is(use: Callable[..., None], connection: sqlite3.Connection) -> None:
     with pytest.raises(ZeroDivisionError), callbacks() as guarded:
-        use(sqlite3.connect(":memory:"), guarded(fail))
+        use(connection, guarded(fail))
 
 
 @pytest.mark.parametrize("use", [by_function, by_progress], ids=lambda use: use.__name__)
-def test_an_interrupt_arrives_as_one_wherever_it_comes(use: Callable[..., None]) -> None:
+def test_an_interrupt_arrives_as_one_wherever_it_comes(
+    use: Callable[..., None], connection: sqlite3.Connection
+) -> None:
     for _ in range(30):
         with interrupted_after(0.003), pytest.raises(KeyboardInterrupt), callbacks() as guarded:
-            use(sqlite3.connect(":memory:"), guarded(int))
+            use(connection, guarded(int))
 
 
-def test_other_errors_of_sqlite_stay_what_they_are() -> None:
+def test_other_errors_of_sqlite_stay_what_they_are(connection: sqlite3.Connection) -> None:
     with pytest.raises(sqlite3.OperationalError, match="no such table"), callbacks():
-        sqlite3.connect(":memory:").execute("SELECT * FROM missing")
+        connection.execute("SELECT * FROM missing")
