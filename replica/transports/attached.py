@@ -23,8 +23,9 @@ from replica.engine.replicate import (
 )
 from replica.store.intact import IS_INTACT, define_is_intact
 from replica.store.leaves import update_sequence
+from replica.store.nesting import driver_of
 from replica.store.settings import read_setting
-from replica.store.sqlite import MEMORY, driver_of
+from replica.store.sqlite import MEMORY
 from replica.tally import Tally
 from replica.transports.direct import DirectPeer
 

@@ -10,11 +10,12 @@ from replica.store.faults import translated
 from replica.store.identity import Identity, become_copy, new_id, read_identity
 from replica.store.intact import IS_INTACT, define_is_intact
 from replica.store.leaves import Writer, leaves_of_many, update_sequence
+from replica.store.nesting import driver_of
 from replica.store.opening import unfinished_engine
 from replica.store.publish import new_file
 from replica.store.receive import is_sound, note_refusals
 from replica.store.sessions import Session, save_session
-from replica.store.sqlite import SQLiteFile, driver_of
+from replica.store.sqlite import SQLiteFile
 from replica.store.tables import APPLICATION_ID, BACKUP_ID
 from replica.tally import Tally
 
