@@ -41,6 +41,7 @@ _INSERT_NEW = text(f"""
     WHERE {_SPAN} AND s.size <= :size_max AND CASE
         WHEN EXISTS (SELECT 1 FROM main.leaf t WHERE t.unid = s.unid) THEN 0
         WHEN {_SEVERAL} THEN 0
+        WHEN EXISTS (SELECT 1 FROM main.refused r WHERE r.unid = s.unid) THEN 0
         ELSE {IS_INTACT} END
     ORDER BY s.seq""")
 _INSERTED = text("SELECT count(*) AS documents, coalesce(sum(size), 0) AS bytes FROM main.leaf WHERE seq > :after")
