@@ -10,8 +10,13 @@ from replica.errors import BadDocument
 from replica.marks import check_marks
 from replica.revision import Ancestry, entries, packed_id
 
-IS_INTACT = (  # of a row of `leaf`
-    "is_intact(number, packed, substr(line, 1, 16), parents, deleted, verified, marks, hash, CAST(body AS BLOB))"
+FITS = (  # of a row of `leaf`: what can be told from the row itself, in SQL
+    "(winner IN (0, 1) AND length(line) % 16 = 0 AND length(line) / 16 < number AND length(side) % 24 = 0"
+    " AND unid > '' AND substr(unid, 1, 1) <> '_' AND instr(unid, char(0)) = 0 AND length(CAST(unid AS BLOB)) <= 4096)"
+)
+IS_INTACT = (
+    f"({FITS} AND"
+    " is_intact(number, packed, substr(line, 1, 16), parents, deleted, verified, marks, hash, CAST(body AS BLOB)))"
 )
 
 

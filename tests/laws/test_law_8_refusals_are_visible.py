@@ -142,6 +142,32 @@ def test_damage_is_counted_named_and_asked_for_again(lane: str) -> None:
         assert laptop.compare(hub)["ok"]
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "unid = ''",
+        "unid = '_d'",
+        "line = zeroblob(17)",
+        "line = zeroblob(160)",
+        "side = x'01'",
+    ],
+)
+def test_whatever_of_it_is_damaged_stays_where_it_is(lane: str, damage: str) -> None:
+    """Replication and the copy by snapshot leave it out alike."""
+    with World(2) as world:
+        laptop, hub = (twin.library for twin in world.twins)
+        hub.put({"text": "damaged"}, unid="d")
+        hub.put(SMALL, unid="sound")
+        in_file(hub, f"UPDATE leaf SET {damage} WHERE unid = ?", "d")
+        report = by_lane(laptop, hub, "pull", lane=lane)
+        assert report.pull is not None
+        assert (1, 1) == (report.pull.added, report.pull.failed)
+        with hub.copy(f"{hub.path}.copy") as copy:
+            for replica_of_it in (laptop, copy):
+                assert ["sound"] == [change.unid for change in replica_of_it.changes()]
+                assert replica_of_it.verify()["ok"]
+
+
 def test_a_damaged_number_stops_nobody_and_is_forgotten_when_it_is_repaired(lane: str) -> None:
     with World(3) as world:
         laptop, hub, third = (twin.library for twin in world.twins)
