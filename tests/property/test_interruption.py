@@ -48,7 +48,7 @@ class Interruptions(People):
 
 
 TestInterruption = Interruptions.TestCase
-TestInterruption.settings = histories(100)
+TestInterruption.settings = histories(100, soak=100)  # 10,000 of them
 
 
 def test_what_is_merged_before_the_rest_of_it_is_sent() -> None:
