@@ -13,7 +13,8 @@ from replica.errors import Corrupt, ReplicaError
 from replica.leaf import Leaf
 from replica.store.callbacks import Progress, looked_at
 from replica.store.leaves import leaf_query, stored
-from replica.store.sqlite import SQLiteFile, driver_of
+from replica.store.nesting import driver_of
+from replica.store.sqlite import SQLiteFile
 
 PAGE = 200
 

@@ -19,12 +19,17 @@ from replica.errors import BadDocument
 from replica.marks import check_marks
 from replica.revision import Ancestry, entries, packed_id
 from replica.store.leaves import update_sequence
-from replica.store.sqlite import SQLiteFile, driver_of
+from replica.store.nesting import driver_of
+from replica.store.sqlite import SQLiteFile
 
 CHUNK = 500
 
-_ROWS = """
-    SELECT seq, number, packed, substr(line, 1, 16), parents, deleted, verified, marks, hash, CAST(body AS BLOB)
+_FITS = (  # what can be told in SQL
+    "winner IN (0, 1) AND length(line) % 16 = 0 AND length(line) / 16 < number AND length(side) % 24 = 0"
+    " AND unid > '' AND substr(unid, 1, 1) <> '_' AND instr(unid, char(0)) = 0 AND length(CAST(unid AS BLOB)) <= 4096"
+)
+_ROWS = f"""
+    SELECT seq, {_FITS}, number, packed, substr(line, 1, 16), parents, deleted, verified, marks, hash, CAST(body AS BLOB)
     FROM leaf WHERE seq > ? AND seq <= ?"""
 
 
@@ -35,7 +40,7 @@ def damaged_rows(
     rows = driver_of(connection).execute(_ROWS, (since, until))
     damaged: list[int] = []
     while chunk := rows.fetchmany(CHUNK):
-        damaged += [row[0] for row in chunk if not _is_intact(*row[1:])]
+        damaged += [row[0] for row in chunk if not (row[1] and _is_intact(*row[2:]))]
         if is_over():
             rows.close()
             break

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
 from collections.abc import Iterator
@@ -50,8 +51,8 @@ def new_file(path: str) -> Iterator[str]:
         yield unfinished
         with file_errors(path):
             _sync(unfinished)
-            forget_logs(path)
-            _publish(unfinished, path)
+            with _alone_in(folder):
+                _publish(unfinished, path)
             _sync(folder)
     finally:
         for leftover in (unfinished, f"{unfinished}-journal", f"{unfinished}-wal", f"{unfinished}-shm"):
@@ -79,7 +80,21 @@ def _touch(path: str) -> None:
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666))
 
 
+@contextmanager
+def _alone_in(folder: str) -> Iterator[None]:
+    """Nobody else publishes there meanwhile: whoever finds no file at a name may take a log beside it for a lost file's."""
+    handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
 def _publish(unfinished: str, path: str) -> None:
+    if os.path.lexists(path):
+        raise Exists(f"{path} is already there")
+    forget_logs(path)
     try:
         os.link(unfinished, path)  # unlike a rename, never over another file
     except FileExistsError:

@@ -17,11 +17,13 @@ DELETED = "Saving a document under that UNID brings it back; `replicate revision
 def save(connection: Connection, unid: str, base: Revision | None, items: bytes, now_ms: int) -> Leaf:
     """Save `items` as the revision that follows `base`; without a base, as a new document or over a deletion stub.
 
-    `StaleRevision` if `base` is no leaf (any more), or if without a base the document is live.
+    `StaleRevision` if `base` is no leaf (any more), or if without a base the document is live, or a conflict document.
     """
     _check_size(connection, unid, items)
     here = leaves_of(connection, unid)
     parents = parents_for(unid, [row.leaf for row in here], base)
+    if base is None and conflict_leaf(connection, unid) is not None:
+        raise StaleRevision(f"{unid!r} is the UNID of a conflict document", hint="Read it, change it and save that.")
     return _write(connection, here, unid, parents, items, now_ms)
 
 

@@ -41,6 +41,7 @@ _INSERT_NEW = text(f"""
     INSERT INTO main.leaf ({_COLUMNS}) SELECT {_COLUMNS} FROM source.leaf s
     WHERE {_SPAN} AND s.size <= :size_max
     AND NOT EXISTS (SELECT 1 FROM main.leaf t WHERE t.unid = s.unid) AND NOT {_SEVERAL}
+    AND NOT EXISTS (SELECT 1 FROM main.refused r WHERE r.unid = s.unid)
     ORDER BY s.seq""")
 _TAKE_BACK = text("""
     DELETE FROM main.leaf WHERE seq > :after

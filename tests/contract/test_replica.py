@@ -792,6 +792,17 @@ def test_saving_a_conflict_document_makes_it_a_document_of_its_own(hub: Replica,
     assert winning == laptop.get("order/1")
 
 
+def test_a_new_document_cannot_hide_a_conflict_document(hub: Replica, laptop: Replica, clock: Clock) -> None:
+    """It would take its UNID, and the conflict could not be read any more."""
+    clash(hub, laptop, clock)
+    document = next(each for each in hub.documents(conflicts=True) if each.conflict)
+    with pytest.raises(StaleRevision, match="conflict document"):
+        hub.put({"new": True}, unid=document.unid)
+    assert document == hub.get(document.unid)
+    hub.delete(document)
+    assert hub.put({"new": True}, unid=document.unid) == hub.get(document.unid)
+
+
 def test_equal_edits_are_no_conflict(hub: Replica, laptop: Replica, clock: Clock) -> None:
     hub.put({"Total": 1}, unid="a")
     replica.replicate(laptop, hub)

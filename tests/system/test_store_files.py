@@ -15,7 +15,7 @@ import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ from replica.errors import (
     TooNew,
     TooOld,
 )
+from replica.store.publish import new_file
 from replica.store.tables import SCHEMA
 
 pytestmark = pytest.mark.system
@@ -854,3 +855,22 @@ def test_two_processes_that_create_one_file_do_not_share_it(tmp_path: Path) -> N
     with replica.open(str(tmp_path / "hub.db")) as hub:
         assert 1 == len(hub)
     assert {"hub.db"} == {entry.name for entry in tmp_path.iterdir() if not entry.name.endswith("-lock")}
+
+
+def test_whoever_comes_too_late_to_create_a_file_leaves_its_log_alone(tmp_path: Path) -> None:
+    """What was acknowledged in the file that came first is in its log; the second one finds the name taken."""
+    path = str(tmp_path / "hub.db")
+    count = "with replica.open(sys.argv[1]) as hub: print(len(hub))"
+    with ExitStack() as stack:
+
+        def come_second() -> None:
+            with new_file(path) as unfinished:
+                Path(unfinished).write_text("of the second")
+                hub = stack.enter_context(replica.create(path))
+                hub.put({}, unid="acknowledged")
+
+        with pytest.raises(Exists):
+            come_second()
+        assert "1\n" == in_python("import sys, replica\n" + count, path).communicate(timeout=60)[0]
+    with replica.open(path) as hub:
+        assert "acknowledged" in hub
