@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
@@ -67,23 +68,19 @@ def _suspects(rows: list[tuple[int, bytes, bytes, bytes | None]]) -> list[int]:
     return suspects
 
 
-class Check:
-    """A look for damage that goes on in a thread: of the rows up to `until`."""
+class Check(NamedTuple):
+    """A look for damage in the rows up to `until`. `damaged` waits for its end: the update sequences of what it found."""
 
-    def __init__(self, until: int, damaged: Future[list[int]]) -> None:
-        self.until = until
-        self._damaged = damaged
-
-    def damaged(self) -> list[int]:
-        """Wait for its end; the update sequences of the damaged rows."""
-        return self._damaged.result()
+    until: int
+    damaged: Callable[[], list[int]]
 
 
 @contextmanager
 def checking(file: SQLiteFile, since: int, until: int | None = None) -> Iterator[Check]:
     """Look in a thread, while the block runs, for damage in rows with a number above `since`, up to `until` or all.
 
-    It looks at the state that the file has now: later states have none of those rows that this one has not.
+    It looks at the state that the file has now: later states have none of those rows that this one has not. A few rows
+    are looked at before the block: a thread takes as long to start.
     """
     begun: Future[int] = Future()
     over = threading.Event()
@@ -100,10 +97,14 @@ def checking(file: SQLiteFile, since: int, until: int | None = None) -> Iterator
                 begun.set_result(since)  # the error itself comes with the result
             raise
 
+    if until is not None and until - since <= CHUNK:
+        damaged = look()
+        yield Check(begun.result(), lambda: damaged)
+        return
     with ThreadPoolExecutor(1, "checking") as thread:
-        damaged = thread.submit(look)
+        looking = thread.submit(look)
         try:
-            yield Check(begun.result(), damaged)
+            yield Check(begun.result(), looking.result)
         finally:
             over.set()
 
