@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine
@@ -27,6 +28,13 @@ def unfinished_engine(path: str) -> Engine:
         return connection
 
     return make_engine(connect, NullPool)
+
+
+def prepare_log(path: str) -> None:
+    """Let a file that has not been published yet have a write-ahead log, which `open_file` could only do with syncs."""
+    with translated(path), closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA synchronous = OFF")
+        connection.execute("PRAGMA journal_mode = WAL")
 
 
 def open_file(path: str, busy_timeout: float) -> SQLiteFile:

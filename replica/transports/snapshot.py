@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from sqlalchemy import Connection, text
 
@@ -12,7 +15,7 @@ from replica.store.faults import translated
 from replica.store.identity import Identity, become_copy, new_id, read_identity
 from replica.store.intact import checking, damaged_rows
 from replica.store.leaves import Writer, leaves_of_many, update_sequence
-from replica.store.opening import unfinished_engine
+from replica.store.opening import prepare_log, unfinished_engine
 from replica.store.publish import new_file
 from replica.store.receive import is_sound, note_refusals
 from replica.store.sessions import Session, save_session
@@ -44,6 +47,7 @@ def copy_replica(source: SQLiteFile, path: str, now_ms: int, progress: Progress)
             if damaged:
                 _leave_out(connection, damaged, now_ms)
             sessions = _become(connection, now_ms)
+        prepare_log(unfinished)
     if not source.read_only:
         with source.write() as connection:
             for session in sessions:
@@ -63,8 +67,19 @@ def _vacuum_and_check(source: SQLiteFile, path: str, progress: Progress) -> tupl
 def _vacuum_into(source: SQLiteFile, path: str, progress: Progress) -> None:
     with source.bare() as connection:
         pages, size = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
-        with looked_at(connection, lambda: progress(os.path.getsize(path), pages * size)):
+        with looked_at(connection, lambda: progress(os.path.getsize(path), pages * size)), _unsynced(connection):
             connection.execute("VACUUM INTO CAST(? AS TEXT)", (os.fsencode(path),))  # a name need not be Unicode
+
+
+@contextmanager
+def _unsynced(connection: sqlite3.Connection) -> Iterator[None]:
+    """VACUUM INTO syncs the new file as this connection would its own; it is synced once, before it gets its name."""
+    (level,) = connection.execute("PRAGMA synchronous").fetchone()
+    connection.execute("PRAGMA synchronous = OFF")
+    try:
+        yield
+    finally:  # closing may fold the log into the source
+        connection.execute(f"PRAGMA synchronous = {level}")
 
 
 def _leave_out(connection: Connection, damaged: list[int], now_ms: int) -> None:
