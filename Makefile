@@ -23,7 +23,8 @@ test: .venv/ready-to-test ## run all checks: style, types, layers, tests
 	$(BIN)/pytest -n $(JOBS) --dist loadfile
 
 soak: .venv/ready-to-test ## look for new failures for a long time; repeat a run with SEED=…
-	REPLICA_SOAK=1 $(BIN)/pytest -m "soak or hypothesis" -n $(JOBS) --hypothesis-seed=$(SEED)
+	REPLICA_SOAK=1 $(BIN)/pytest -m "soak or hypothesis" -n $(JOBS) --dist load --maxschedchunk 1 \
+	    --hypothesis-seed=$(SEED) --hypothesis-show-statistics --durations 20
 
 bench: .venv/ready-to-run ## measure, side by side with others; options in ARGS="…"
 	$(BIN)/python benchmarks/run.py $(ARGS)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, text
 
 from replica.revision import Revision
-from replica.store.leaves import REVISION_TEXT, update_sequence
+from replica.store.leaves import REVISION_TEXT, revision_of, update_sequence
 from replica.store.sessions import Position
 
 _OFFER = (
@@ -85,5 +85,5 @@ def _entries(connection: Connection, rows: Any) -> list[Entry]:
 
 def _offer(row: Any) -> Offer:
     unid, number, packed, deleted, verified, winner, digest, size, ancestors, foreign = row
-    revision = Revision(number, packed.hex() if foreign is None else foreign)
+    revision = revision_of(number, packed, foreign)
     return Offer(unid, revision, bool(deleted), bool(verified), bool(winner), digest, size, ancestors)

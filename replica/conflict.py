@@ -12,7 +12,7 @@ from replica.document import check_unid
 from replica.errors import BadDocument, Corrupt
 from replica.leaf import Leaf, next_revision, same_item
 from replica.marks import check_marks
-from replica.revision import ENTRY, NUMBER_MAX, WIDTH, Ancestor, Ancestry, join
+from replica.revision import ENTRY, NUMBER_MAX, WIDTH, Ancestor, Ancestry, Revision, join
 
 ROOM = 2**20  # how often a revision with the highest number that is taken can still be saved
 
@@ -42,6 +42,8 @@ def unite(own: Iterable[Leaf], offered: Iterable[Leaf], limit: int) -> list[Leaf
     for leaf in offered:
         mine = known.get(leaf.revision)
         known[leaf.revision] = _bounded(leaf, limit) if mine is None else reconcile(mine, leaf, limit)
+    if len(known) == 1:  # nearly every document
+        return list(known.values())
     kept: list[Leaf] = []
     covering: list[Leaf] = []  # of a thousand leaves, most may be first revisions, which cover nothing
     for leaf in sorted(known.values(), key=_descent, reverse=True):
@@ -180,6 +182,8 @@ def _problem(leaf: Leaf) -> str | None:
     try:
         check_unid(leaf.unid)
         check_marks(leaf.marks or "")
+        if leaf.revision.is_foreign:
+            Revision.parse(str(leaf.revision))
     except BadDocument as error:
         return f"is damaged: {error}"
     return None

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from replica.canonical import Json, canonical, check, parse
-from replica.errors import BadDocument
+from replica.errors import BadDocument, NotSupported
 from replica.leaf import Leaf
 from replica.revision import Revision
 
@@ -52,7 +52,7 @@ def canonical_items(items: dict[str, Json]) -> bytes:
         if name[:1] == "_":
             raise BadDocument(
                 f"the item name {name!r} begins with `_`",
-                hint="Use unid= for the UNID; Document.from_json is the door for `_id` and `_rev`.",
+                hint="Such names are reserved. In Python, the UNID is given as unid=, or `_id` to Document.from_json.",
             )
     return canonical(items)
 
@@ -171,7 +171,10 @@ class Document:
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Document:
-        """The document in a JSON object with `_id`, `_rev` and `_deleted`, all optional; `BadDocument` if it is none."""
+        """The document in a JSON object with `_id`, `_rev` and `_deleted`, all optional; `BadDocument` if it is none.
+
+        `NotSupported` if it has `_attachments`.
+        """
         value = parse(text)
         if not isinstance(value, dict):
             raise BadDocument("a document is a JSON object")
@@ -182,5 +185,7 @@ class Document:
             revision = str(Revision.parse(revision))
         if not isinstance(deleted, bool):
             raise BadDocument("`_deleted` is true or false")
+        if value.pop("_attachments", None):
+            raise NotSupported("attachments are not offered yet")
         canonical_items(value)
         return cls(value, unid=unid, revision=revision, deleted=deleted)

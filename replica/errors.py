@@ -99,7 +99,7 @@ class NotAllowed(Refused):
 
 
 class ReadOnly(NotAllowed):
-    """The file or its folder cannot be written by this user; reading works."""
+    """The file cannot be written by this user, who can read it; or its folder, and then it cannot be read either."""
 
     code = "read_only"
     hint = "Make the file and its folder writable for this user: SQLite keeps its journal beside the file."

@@ -11,13 +11,14 @@ from typing import Any, Self
 from replica.canonical import Json
 from replica.clock import Clock, system_clock
 from replica.document import Document, check_items, check_unid
-from replica.errors import BadDocument, NotFound, NotSupported
+from replica.errors import BadDocument, BadSelector, NotFound, NotSupported
 from replica.following import Change, follow
 from replica.resolving import Conflict, find_conflicts, resolve_all, resolve_one
 from replica.revision import Revision
 from replica.selection import compile_selector
 from replica.sorting import arranged
 from replica.store import checking, compaction, searching
+from replica.store.callbacks import nobody
 from replica.store.identity import Identity, found, new_unid, read_identity
 from replica.store.leaves import update_sequence, winner_of
 from replica.store.loading import Entry, ImportReport, Reader, load, numbered
@@ -34,7 +35,7 @@ from replica.store.reading import (
     stubs,
 )
 from replica.store.receive import refused
-from replica.store.saving import close_conflict, delete, save, save_conflict
+from replica.store.saving import DELETED, close_conflict, delete, save, save_conflict
 from replica.store.sessions import Session, all_sessions, forget_sessions
 from replica.store.settings import Settings, check_setting, read_setting
 from replica.store.sqlite import SQLiteFile
@@ -170,7 +171,9 @@ class Replica:
             if revision is None
             else f"there is no revision {revision} of {unid!r} here"
         )
-        raise NotFound(what + (": it was deleted" if document is not None else ""), deleted=document is not None)
+        if document is not None:
+            raise NotFound(f"{what}: it was deleted", hint=DELETED, deleted=True)
+        raise NotFound(what, hint=None if revision is None else "`replicate revisions DB UNID` lists those that are.")
 
     def delete(self, document: Document | str) -> Document:
         """Delete a document, or close a conflict document; the deletion stub comes back.
@@ -215,7 +218,9 @@ class Replica:
         return arranged(matches, sort, skip, limit)
 
     def create_index(self, items: list[str], *, name: str | None = None) -> str:
-        """Make an index of these items, which `find` uses by itself; its name comes back."""
+        """Make an index of these items, which `find` uses by itself; its name comes back. `Exists`, `BadSelector`."""
+        if isinstance(items, str):
+            raise BadSelector("an index is of a list of items, not of a text", hint=f"Write [{items!r}].")
         with self._file.write() as connection:
             return searching.create_index(connection, list(items), name)
 
@@ -312,7 +317,9 @@ class Replica:
         if clear is not None:
             with self._file.write() as connection:
                 if not forget_sessions(connection, clear):
-                    raise NotFound(f"no exchange with {clear!r} is remembered")
+                    raise NotFound(
+                        f"no exchange with {clear!r} is remembered", hint="`replicate history DB` lists the peers."
+                    )
         with self._file.read() as connection:
             return all_sessions(connection)
 
@@ -321,29 +328,33 @@ class Replica:
         with self._file.read() as connection:
             return refused(connection)
 
-    def copy(self, path: FilePath) -> Replica:
-        """Make a new replica of the same database at `path`. `Exists`."""
+    def copy(self, path: FilePath, *, on_progress: Callable[[int, int], object] = nobody) -> Replica:
+        """Make a new replica of the same database at `path`. `Exists`.
+
+        Here and below, `on_progress` is called now and then with how much is done and how much there is (0: unknown): bytes
+        when files are written, revisions or documents when they are checked.
+        """
         self._file.check_outside("copying")
-        copy_replica(self._file, os.fsdecode(path), self._clock())
+        copy_replica(self._file, os.fsdecode(path), self._clock(), on_progress)
         return open(path, clock=self._clock)
 
-    def backup(self, path: FilePath) -> None:
+    def backup(self, path: FilePath, *, on_progress: Callable[[int, int], object] = nobody) -> None:
         """Write a backup: an ordinary file that is this replica as it is now. `Exists`."""
         self._file.check_outside("a backup")
-        copy_file(self._file, os.fsdecode(path))
+        copy_file(self._file, os.fsdecode(path), on_progress)
 
-    def compact(self) -> dict[str, Any]:
+    def compact(self, *, on_progress: Callable[[int, int], object] = nobody) -> dict[str, Any]:
         """Forget superseded revisions as the settings say, and give free space back."""
         self._file.check_outside("compaction")
-        return compaction.compact(self._file, self._clock())
+        return compaction.compact(self._file, self._clock(), on_progress)
 
-    def verify(self) -> dict[str, Any]:
+    def verify(self, *, on_progress: Callable[[int, int], object] = nobody) -> dict[str, Any]:
         """Check the file and every document: ``{"ok", "checked", "damaged": [{"unid", "revision", "code", "message"}]}``."""
-        return checking.verify(self._file)
+        return checking.verify(self._file, on_progress)
 
-    def compare(self, other: Replica) -> dict[str, Any]:
+    def compare(self, other: Replica, *, on_progress: Callable[[int, int], object] = nobody) -> dict[str, Any]:
         """What is not the same in another replica: ``{"ok", "only_here", "only_there", "different"}``."""
-        return checking.compare(checking.inventory(self._file), checking.inventory(other._file))
+        return checking.compare(self._file, other._file, on_progress)
 
     def close(self) -> None:
         """Close the file. May be called twice."""

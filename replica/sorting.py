@@ -18,7 +18,7 @@ def arranged(
 ) -> Iterator[Document]:
     """The documents as `sort` says, without the first `skip`, at most `limit`."""
     if any(type(n) is not int or n < 0 for n in (skip, 0 if limit is None else limit)):
-        raise BadSelector("skip and limit are whole numbers from 0")
+        raise BadSelector("skip and limit are whole numbers from 0", hint="Leave them out for all documents.")
     end = None if limit is None else skip + limit
     if sort is None:
         return itertools.islice(documents, skip, end)

@@ -501,7 +501,7 @@ class World:
         trouble = saboteurs.Meddler(at, lambda: self.edit(number, at, at, items))
         self._safely(here, there, direction, lane, trouble)
         source.check()
-        adopt(target, [before, source.model, common(before, source.model)])
+        adopt(target, [before, common(before, source.model), source.model])
 
     def meddle_at_target(self, who: int, other: int, direction: str, at: int, items: dict[str, Any]) -> None:
         """Replicate one way, verb by verb, and let somebody write meanwhile where the documents arrive."""
@@ -657,7 +657,10 @@ def expect(error: type[Exception], act: Callable[[], object]) -> None:
 
 
 def adopt(target: Twin, sources: list[model.Replica]) -> None:
-    """Let the model follow an interrupted replication: each document is as it was, or united with one of the sources'."""
+    """Let the model follow an interrupted replication: each document is as it was, or united with one of the sources'.
+
+    Or with several, in their order: what moved on after it was offered is sent again, and merging may come in between.
+    """
     now = revisions(target.library)
     for unid in {unid for source in sources for unid in source.docs}:
         outcomes = [target.model.docs.get(unid, {})]

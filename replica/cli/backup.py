@@ -8,6 +8,7 @@ import os
 import replica
 from replica.cli import render
 from replica.cli.exits import Exit
+from replica.cli.progress import Bar
 from replica.cli.terminal import Terminal
 
 DESCRIPTION = """\
@@ -24,8 +25,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, out: Terminal) -> int:
     """Do it; the exit code."""
-    with replica.open(arguments.db) as hub:
-        hub.backup(arguments.file)
+    with replica.open(arguments.db) as hub, Bar(out) as bar:
+        hub.backup(arguments.file, on_progress=bar.named("backup"))
     written = os.path.getsize(arguments.file)
     answer = {"ok": True, "path": arguments.file, "bytes": written}
     out.done(answer, f"wrote {arguments.file} ({render.size(written)})")

@@ -7,6 +7,7 @@ import argparse
 import replica
 from replica.cli import render
 from replica.cli.exits import Exit
+from replica.cli.progress import Bar
 from replica.cli.terminal import Terminal
 
 DESCRIPTION = """\
@@ -22,8 +23,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, out: Terminal) -> int:
     """Do it; the exit code."""
-    with replica.open(arguments.db) as hub:
-        found = hub.compact()
+    with replica.open(arguments.db) as hub, Bar(out) as bar:
+        found = hub.compact(on_progress=bar.named("compact"))
     before, after = render.size(found["bytes_before"]), render.size(found["bytes_after"])
     forgot = render.counted(found["forgotten"], "superseded revision")
     out.done({"ok": True, **found}, f"forgot {forgot}; the file had {before} and has {after}")

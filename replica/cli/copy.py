@@ -6,6 +6,7 @@ import argparse
 
 import replica
 from replica.cli.exits import Exit
+from replica.cli.progress import Bar
 from replica.cli.terminal import Terminal
 
 DESCRIPTION = """\
@@ -22,8 +23,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, out: Terminal) -> int:
     """Do it; the exit code."""
-    with replica.open(arguments.source) as source, source.copy(arguments.db) as made:
-        ids = made.identity
+    with replica.open(arguments.source) as source:
+        with Bar(out) as bar:
+            made = source.copy(arguments.db, on_progress=bar.named("copy"))
+        with made:
+            ids = made.identity
         answer = {"ok": True, "path": arguments.db, "replica_id": ids.replica_id, "instance_id": ids.instance_id}
         out.done(answer, f"created {arguments.db}, a replica of {arguments.source}")
     return Exit.DONE

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from contextlib import nullcontext
 
 import replica
 from replica.cli.exits import Exit
@@ -33,18 +35,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, out: Terminal) -> int:
     """Do it; the exit code."""
+    to_output = arguments.file == STDIN
+    seen = to_output and sys.stdout.isatty()  # then the documents themselves show how far it has come
     with replica.open(arguments.db) as hub:
         documents = hub.documents(conflicts=arguments.conflicts, deleted=arguments.deleted)
-        if arguments.file == STDIN:
-            for document in documents:
-                out.line(document.to_json())
-            return Exit.DONE
         total, written = len(hub), 0
-        with new_lines(arguments.file) as write, Bar(out) as bar:
+        with nullcontext(out.line) if to_output else new_lines(arguments.file) as write, Bar(out) as bar:
             for written, document in enumerate(documents, 1):
                 write(document.to_json())
-                if written % STEP == 0:
+                if written % STEP == 0 and not seen:
                     bar.show("export", written, total, written)
-    answer = {"ok": True, "path": arguments.file, "documents": written}
-    out.done(answer, f"wrote {written:,} documents to {arguments.file}")
+    if not to_output:
+        answer = {"ok": True, "path": arguments.file, "documents": written}
+        out.done(answer, f"wrote {written:,} documents to {arguments.file}")
     return Exit.DONE

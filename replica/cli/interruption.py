@@ -12,7 +12,7 @@ from types import FrameType
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-class Interrupted(BaseException):
+class Interrupted(KeyboardInterrupt):
     """The process was asked to end. Raised in the main thread, wherever it is; transactions are undone on its way."""
 
     def __init__(self, number: int) -> None:
@@ -24,6 +24,7 @@ class Interrupted(BaseException):
 def interruptible() -> Iterator[None]:
     """Within the block, the first SIGINT or SIGTERM raises `Interrupted`, and the second ends the process.
 
+    What was called from C, as SQLite calls functions, may turn it into another error; it leaves the block as `Interrupted`.
     The second is noticed by a thread of its own, because the main one may be deep inside SQLite and hear nothing. Ending
     there is safe: the file is as after a power cut.
     """
@@ -32,22 +33,28 @@ def interruptible() -> Iterator[None]:
         return
     heard, wake = os.pipe()
     os.set_blocking(wake, False)
-    before = {number: signal.signal(number, _first) for number in SIGNALS}
+    first: list[int] = []
+
+    def hear(number: int, frame: FrameType | None) -> None:
+        for each in SIGNALS:
+            signal.signal(each, _ignore)  # not SIG_IGN: the thread still hears it
+        first.append(number)
+        raise Interrupted(number)
+
+    before = {number: signal.signal(number, hear) for number in SIGNALS}
     woken_before = signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
     threading.Thread(target=_wait_for_second, args=(heard,), daemon=True).start()
     try:
         yield
+    except (Exception, KeyboardInterrupt) as error:
+        if first and not isinstance(error, Interrupted):
+            raise Interrupted(first[0]) from error
+        raise
     finally:
         signal.set_wakeup_fd(woken_before)
         for number, handler in before.items():
             signal.signal(number, handler)
         os.close(wake)  # ends the thread
-
-
-def _first(number: int, frame: FrameType | None) -> None:
-    for each in SIGNALS:
-        signal.signal(each, _ignore)  # not SIG_IGN: the thread still hears it
-    raise Interrupted(number)
 
 
 def _ignore(number: int, frame: FrameType | None) -> None:

@@ -15,6 +15,7 @@ PREFIX = "REPLICA_"
 VARIABLES = """\
 Every flag has a variable: REPLICA_DRY_RUN=1 is --dry-run, REPLICA_MAX_DURATION=5m is --max-duration 5m.
 What is on the command line wins; =0 or nothing is as if it were not there."""
+_SHIELD = "\0"  # no word of a command line holds it
 _YES = ("1", "true", "yes", "on")
 _NO = ("0", "false", "no", "off")
 
@@ -43,7 +44,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Refuse what was given."""
-        raise Mistake(message, hint=f"See `{self.prog} --help`.")
+        raise Mistake(message.replace(_SHIELD, ""), hint=f"See `{self.prog} --help`.")
 
 
 class _Version(argparse.Action):
@@ -126,13 +127,27 @@ def parse(name: str, words: Sequence[str]) -> tuple[Command, argparse.Namespace]
     """The command, and what it was given by words and variables."""
     command, parser = command_parser(name)
     _apply_variables(parser, os.environ)
-    arguments = parser.parse_intermixed_args(words)
+    arguments = parser.parse_intermixed_args(_shielded(words))
+    for given, value in vars(arguments).items():
+        setattr(arguments, given, [*map(_bared, value)] if isinstance(value, list) else _bared(value))
     arguments.no_color = arguments.no_color or bool(os.environ.get("NO_COLOR"))
     if arguments.config is not None:
         from replica.cli.configuration import read_configuration
 
         read_configuration(arguments.config)
     return command, arguments
+
+
+def _shielded(words: Sequence[str]) -> list[str]:
+    """What comes after `--` is no flag, whatever it looks like. argparse forgets that between its two passes."""
+    if "--" not in words:
+        return [*words]
+    at = words.index("--")
+    return [*words[:at], *(_SHIELD + word if word.startswith("-") else word for word in words[at + 1 :])]
+
+
+def _bared(value: Any) -> Any:
+    return value.removeprefix(_SHIELD) if isinstance(value, str) else value
 
 
 def flags_of(parser: Parser) -> list[argparse.Action]:

@@ -9,6 +9,7 @@ from typing import Any
 import replica
 from replica.cli import render
 from replica.cli.exits import Exit
+from replica.cli.progress import Bar
 from replica.cli.terminal import NAMED, Terminal
 
 DESCRIPTION = """\
@@ -30,13 +31,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, out: Terminal) -> int:
     """Do it; the exit code."""
-    with replica.open(arguments.db) as hub:
+    with replica.open(arguments.db) as hub, Bar(out) as bar:
         if arguments.other is None:
-            found = hub.verify()
+            found = hub.verify(on_progress=bar.named("verify"))
             lines = _damage(found, out)
         else:
             with replica.open(arguments.other) as other:
-                found = hub.compare(other)
+                found = hub.compare(other, on_progress=bar.named("compare"))
             lines = _differences(found, arguments, out)
     out.answer(found, lines)
     return Exit.DONE if found["ok"] else Exit.DIFFERENT

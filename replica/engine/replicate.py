@@ -138,14 +138,15 @@ def _session(task: Task, position: Position, tally: Tally) -> Session:
 
 
 def retry_refused(task: Task, position: Position, tally: Tally) -> None:
-    """Offer again what was refused before: the reason may be gone."""
+    """Offer again what was refused before: the reason may be gone. What lies after `position` comes by itself."""
     if not task.to.refused:
         return
-    entries = task.source.changes_of(task.to.refused)
+    entries = [entry for entry in task.source.changes_of(task.to.refused) if entry.sequence <= position.number]
     missing = missing_of(task, Page(entries, position, True))
-    for entry in entries:
-        if entry.unid in missing:
-            take(task, Portion(missing[entry.unid], 1, position), tally)
+    page = Page([entry for entry in entries if entry.unid in missing], position, True)
+    for portion in portions(page, Position(-1), missing):
+        if portion.wanted:
+            take(task, portion._replace(position=position), tally)
 
 
 def _last_entries(source: Peer, position: Position) -> list[tuple[int, str, str]]:

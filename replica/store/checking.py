@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 
 from replica.conflict import check_leaf
 from replica.errors import Corrupt, ReplicaError
+from replica.leaf import Leaf
+from replica.store.callbacks import Progress, looked_at
 from replica.store.leaves import leaf_query, stored
+from replica.store.nesting import driver_of
 from replica.store.sqlite import SQLiteFile
 
 PAGE = 200
@@ -19,49 +22,84 @@ _LEAVES = leaf_query("FROM leaf WHERE seq > :after ORDER BY seq LIMIT :limit")
 _SUPERSEDED = text("""
     SELECT rowid, unid, number, lower(hex(packed)) AS packed, hash, CAST(body AS BLOB) AS body FROM superseded
     WHERE rowid > :after ORDER BY rowid LIMIT :limit""")
+_REVISIONS = text("SELECT (SELECT count(*) FROM leaf) + (SELECT count(*) FROM superseded)")
+_DOCUMENTS = text("SELECT count(*) FROM leaf WHERE winner = 1")
+_NONSENSE = (AttributeError, TypeError, ValueError)  # what comes of values that no row of ours can have
 _WINNERS = text("SELECT unid FROM leaf GROUP BY unid HAVING sum(winner) <> 1")
 _BY_UNID = leaf_query("""
     FROM leaf WHERE (unid, number, packed) > (:unid, :number, :packed) ORDER BY unid, number, packed LIMIT :limit""")
 
 
-def verify(file: SQLiteFile) -> dict[str, Any]:
+Found = dict[str, Any] | None  # damage, or none in this place
+
+
+def verify(file: SQLiteFile, progress: Progress) -> dict[str, Any]:
     """Check the file's structure, every body against its hash, and every verified revision against its id.
 
     → ``{"ok", "checked", "damaged": [{"unid", "revision", "code", "message"}]}``; `checked` counts revisions.
     """
-    damaged = [_damage(None, None, message) for message in _structure(file)]
+    total = _count(file, _REVISIONS)
+    damaged: list[dict[str, Any]] = []
     checked = 0
-    for found in _bodies(file):
+    for found in _unbroken(_structure(file, lambda: progress(0, total)), _winners(file)):
+        damaged += [found] if found else []
+    for found in _unbroken(_leaves(file), _superseded(file)):
         checked += 1
-        if found:
-            damaged.append(found)
+        damaged += [found] if found else []
+        if checked % PAGE == 0:
+            progress(checked, total)
     return {"ok": not damaged, "checked": checked, "damaged": damaged}
+
+
+def _unbroken(*parts: Iterator[Found]) -> Iterator[Found]:
+    """The parts one after the other. Where SQLite cannot go on with one, that is damage too, and the next one begins."""
+    for part in parts:
+        try:
+            yield from part
+        except Corrupt as error:
+            yield _damage(None, None, str(error))
+
+
+def _count(file: SQLiteFile, statement: TextClause) -> int:
+    with file.read() as connection:
+        return int(connection.execute(statement).scalar() or 0)
 
 
 def _damage(unid: str | None, revision: str | None, message: str) -> dict[str, Any]:
     return {"unid": unid, "revision": revision, "code": Corrupt.code, "message": message}
 
 
-def _structure(file: SQLiteFile) -> Iterator[str]:
-    with file.read() as connection:
+def _structure(file: SQLiteFile, look: Callable[[], object]) -> Iterator[Found]:
+    with file.read() as connection, looked_at(driver_of(connection), look):
         for (message,) in connection.exec_driver_sql("PRAGMA integrity_check"):
-            if message != "ok":
-                yield message
+            yield None if message == "ok" else _damage(None, None, message)
+
+
+def _winners(file: SQLiteFile) -> Iterator[Found]:
+    with file.read() as connection:
         for (unid,) in connection.execute(_WINNERS):
-            yield f"document {unid!r} does not have one winner"
+            yield _damage(None, None, f"document {unid!r} does not have one winner")
 
 
-def _bodies(file: SQLiteFile) -> Iterator[dict[str, Any] | None]:
+def _leaves(file: SQLiteFile) -> Iterator[Found]:
     for row in _pages(file, _LEAVES):
-        leaf = stored(row).leaf
         try:
-            check_leaf(leaf)
-        except ReplicaError as error:
-            yield _damage(leaf.unid, str(leaf.revision), str(error))
-        else:
-            yield None
+            yield _problem_of(stored(row).leaf)
+        except _NONSENSE:
+            yield _damage(row.unid, None, f"the row {row.seq} of the table of leaves holds what it cannot hold")
+
+
+def _problem_of(leaf: Leaf) -> Found:
+    try:
+        check_leaf(leaf)
+    except ReplicaError as error:
+        return _damage(leaf.unid, str(leaf.revision), str(error))
+    return None
+
+
+def _superseded(file: SQLiteFile) -> Iterator[Found]:
     for row in _pages(file, _SUPERSEDED):
-        fine = hashlib.sha256(row.body).digest() == row.hash
+        fine = row.body is not None and hashlib.sha256(row.body).digest() == row.hash
         yield None if fine else _damage(row.unid, f"{row.number}-{row.packed}", "a superseded body is damaged")
 
 
@@ -73,6 +111,8 @@ def _pages(file: SQLiteFile, statement: Any) -> Iterator[Any]:
         yield from rows
         if len(rows) < PAGE:
             return
+        if rows[-1][0] <= after:
+            raise Corrupt(f"{file.path}: rows are out of order")
         after = rows[-1][0]
 
 
@@ -109,11 +149,12 @@ def _in_order(file: SQLiteFile) -> Iterator[Any]:
         after = {name: getattr(rows[-1], name) for name in after}
 
 
-def compare(here: Iterator[Holding], there: Iterator[Holding]) -> dict[str, Any]:
+def compare(file: SQLiteFile, other: SQLiteFile, progress: Progress) -> dict[str, Any]:
     """Which documents are not the same in two replicas: same leaves and same bytes.
 
     → ``{"ok", "only_here", "only_there", "different"}``, lists of UNIDs.
     """
+    here, there = _telling(inventory(file), _count(file, _DOCUMENTS), progress), inventory(other)
     only_here, only_there, different = [], [], []
     a, b = next(here, None), next(there, None)
     while a is not None or b is not None:
@@ -130,3 +171,10 @@ def compare(here: Iterator[Holding], there: Iterator[Holding]) -> dict[str, Any]
             a, b = next(here, None), next(there, None)
     ok = not (only_here or only_there or different)
     return {"ok": ok, "only_here": only_here, "only_there": only_there, "different": different}
+
+
+def _telling(holdings: Iterator[Holding], total: int, progress: Progress) -> Iterator[Holding]:
+    for number, holding in enumerate(holdings, 1):
+        yield holding
+        if number % PAGE == 0:
+            progress(number, total)

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from replica.clock import MS_MAX
+from replica.store.callbacks import Progress, looked_at
 from replica.store.settings import read_setting
 from replica.store.sqlite import MEMORY, SQLiteFile
 
@@ -19,16 +20,18 @@ _FORGET = text("""
         WHERE nth >= :keep AND at_ms < :before)""")
 
 
-def compact(file: SQLiteFile, now_ms: int) -> dict[str, Any]:
+def compact(file: SQLiteFile, now_ms: int, progress: Progress) -> dict[str, Any]:
     """Forget superseded bodies beyond `keep-revisions` and older than `keep-days`, and shrink the file.
 
-    → ``{"forgotten", "bytes_before", "bytes_after"}``. Deletion stubs and everything that replicates stay.
+    → ``{"forgotten", "bytes_before", "bytes_after"}``. Deletion stubs and everything that replicates stay. How far SQLite
+    has come in shrinking it does not say.
     """
     before = file_bytes(file)
     with file.write() as connection:
         forgotten = _forget(connection, now_ms)
     with file.alone(), file.bare() as connection_alone:
-        connection_alone.execute("VACUUM")
+        with looked_at(connection_alone, lambda: progress(0, 0)):
+            connection_alone.execute("VACUUM")
         connection_alone.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     return {"forgotten": forgotten, "bytes_before": before, "bytes_after": file_bytes(file)}
 

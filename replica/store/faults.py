@@ -24,6 +24,7 @@ _KINDS: dict[int, type[ReplicaError]] = {
 }
 _OTHER_DAMAGE = (  # what has no code of its own: the driver's complaint about a text, and tables that are not ours
     "decode to UTF-8",
+    "malformed JSON",
     "no such table",
     "no such column",
     "already exists",
@@ -47,9 +48,9 @@ def file_errors(path: str) -> Iterator[None]:
     try:
         yield
     except PermissionError as error:
-        raise ReadOnly(f"{error.filename or path} cannot be written") from error
+        raise ReadOnly(f"{path} cannot be written") from error
     except OSError as error:
-        raise DiskError(f"{error.filename or path}: {error.strerror}") from error
+        raise DiskError(f"{path}: {error.strerror}") from error
 
 
 def _ours(error: BaseException | None, path: str) -> ReplicaError | None:
@@ -60,6 +61,8 @@ def _ours(error: BaseException | None, path: str) -> ReplicaError | None:
         kind = ReadOnly
     elif kind is ReadOnly and _can_write(path):  # it could not be opened for writing, and was for reading
         kind = DiskError
+    if kind is ReadOnly and not _can_write_beside(path):
+        return ReadOnly(f"{path}: the folder cannot be written, where SQLite makes files also to read it")
     return kind(f"{path}: {error}") if kind else None
 
 

@@ -1,29 +1,125 @@
-"""Whether stored leaves are undamaged, asked by SQL for many rows at once."""
+"""Whether stored leaves are undamaged, asked of many rows at once, and beside other work: hashing keeps a second processor busy.
+
+A row of `leaf` never changes but for `winner`, and its number is never used again: what was found of a row holds for
+every state of the file that has it.
+"""
 
 from __future__ import annotations
 
 import hashlib
-import sqlite3
+import json
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from sqlalchemy import Connection
 
 from replica.conflict import has_shape
 from replica.errors import BadDocument
 from replica.marks import check_marks
-from replica.revision import Ancestry, entries, packed_id
+from replica.revision import WIDTH, Ancestry, entries, packed_id
+from replica.store.leaves import update_sequence
+from replica.store.nesting import driver_of
+from replica.store.sqlite import SQLiteFile
 
-IS_INTACT = (  # of a row of `leaf`
-    "is_intact(number, packed, substr(line, 1, 16), parents, deleted, verified, marks, hash, CAST(body AS BLOB))"
+CHUNK = 500
+
+_NAMED = (  # what can be told of a row in SQL: it has a place and a UNID
+    "winner IN (0, 1) AND unid > '' AND substr(unid, 1, 1) <> '_' AND instr(unid, char(0)) = 0"
+    " AND length(CAST(unid AS BLOB)) <= 4096"
 )
+_FITS = f"{_NAMED} AND length(line) % 16 = 0 AND length(line) / 16 < number AND length(side) % 24 = 0"
+_ORDINARY = f"""
+    number = 1 AND NOT deleted AND verified AND marks = '' AND line = x'' AND side = x'' AND parents = x'' AND {_NAMED}"""
+_ROWS = f"""
+    SELECT seq, packed, hash, CASE WHEN {_ORDINARY} THEN CAST(body AS BLOB) END
+    FROM leaf WHERE seq > ? AND seq <= ?"""  # no body: one to look at closely
+_CLOSELY = f"""
+    SELECT seq, {_FITS}, number, packed, line, side, parents, deleted, verified, marks, hash, CAST(body AS BLOB)
+    FROM leaf WHERE seq IN (SELECT value FROM json_each(?))"""
 
 
-def define_is_intact(connection: sqlite3.Connection) -> None:
-    """Let this connection understand `IS_INTACT`."""
-    connection.create_function("is_intact", 9, _is_intact, deterministic=True)
+def damaged_rows(
+    connection: Connection, since: int, until: int, is_over: Callable[[], bool] = lambda: False
+) -> list[int]:
+    """The update sequences, within the span, of rows that `conflict.check_leaf` would refuse. `is_over`: stop looking."""
+    driver = driver_of(connection)
+    rows = driver.execute(_ROWS, (since, until))
+    damaged: list[int] = []
+    while chunk := rows.fetchmany(CHUNK):
+        suspects = _suspects(chunk)
+        if suspects:
+            closely = driver.execute(_CLOSELY, (json.dumps(suspects),))
+            damaged += [row[0] for row in closely if not (row[1] and _is_intact(*row[2:]))]
+        if is_over():
+            rows.close()
+            break
+    return damaged
+
+
+def _suspects(rows: list[tuple[int, bytes, bytes, bytes | None]]) -> list[int]:
+    """Which of these rows are not, at first sight, intact first revisions, as nearly all rows of many databases are."""
+    suspects = []
+    new, from_bytes = hashlib.sha256().copy, int.from_bytes  # to copy is faster than to make
+    for seq, packed, digest, body in rows:
+        if body is not None and body[:1] == b"{" and body[-1:] == b"}" and (body.isascii() or _is_text(body)):
+            own, whole = new(), new()
+            own.update(body)
+            whole.update(b"replica revision 1\n1\n%d\n0\n\n{}\n%b" % (from_bytes(packed[:6], "big"), body))
+            if own.digest() == digest and whole.digest()[:10] == packed[6:]:
+                continue
+        suspects.append(seq)
+    return suspects
+
+
+class Check(NamedTuple):
+    """A look for damage in the rows up to `until`. `damaged` waits for its end: the update sequences of what it found."""
+
+    until: int
+    damaged: Callable[[], list[int]]
+
+
+@contextmanager
+def checking(file: SQLiteFile, since: int, until: int | None = None) -> Iterator[Check]:
+    """Look in a thread, while the block runs, for damage in rows with a number above `since`, up to `until` or all.
+
+    It looks at the state that the file has now: later states have none of those rows that this one has not. A few rows
+    are looked at before the block: a thread takes as long to start.
+    """
+    begun: Future[int] = Future()
+    over = threading.Event()
+
+    def look() -> list[int]:
+        try:
+            with file.read() as connection:
+                last = update_sequence(connection)  # reading begins the transaction
+                last = last if until is None else min(last, until)
+                begun.set_result(last)
+                return damaged_rows(connection, since, last, over.is_set)
+        except BaseException:
+            if not begun.done():
+                begun.set_result(since)  # the error itself comes with the result
+            raise
+
+    if until is not None and until - since <= CHUNK:
+        damaged = look()
+        yield Check(begun.result(), lambda: damaged)
+        return
+    with ThreadPoolExecutor(1, "checking") as thread:
+        looking = thread.submit(look)
+        try:
+            yield Check(begun.result(), looking.result)
+        finally:
+            over.set()
 
 
 def _is_intact(
     number: int,
     packed: bytes,
-    first: bytes | None,  # substr of nothing is NULL
+    line: bytes,
+    side: bytes,
     parents: bytes,
     deleted: int,
     verified: int,
@@ -34,12 +130,20 @@ def _is_intact(
     """What `conflict.check_leaf` checks, for one row, in a fraction of the time."""
     if hashlib.sha256(body).digest() != digest or (marks and not _can_be_read(marks)):
         return False
-    if not has_shape(number, Ancestry(first or b"", b"", parents), body):
+    if not has_shape(number, Ancestry(line, side, parents), body):
         return False
-    above = f"{number - 1}-{first.hex()}" if first else ""
+    above = f"{number - 1}-{line[:WIDTH].hex()}" if line else ""
     if parents:
         above = " ".join([above, *map(str, entries(parents))])
     return not verified or packed_id(number, int.from_bytes(packed[:6], "big"), above, deleted, body) == packed
+
+
+def _is_text(body: bytes) -> bool:
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _can_be_read(marks: str) -> bool:

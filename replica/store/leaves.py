@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, TextClause, TextualSelect, column, text
 
 from replica.conflict import conflict_unid, versions, winner
+from replica.errors import Corrupt
 from replica.leaf import Leaf
 from replica.revision import Ancestor, Ancestry, Revision, entries
 
@@ -71,10 +72,19 @@ _NO_CONFLICTS_OF = text("DELETE FROM conflict_document WHERE ref = :ref")
 _INSERT_CONFLICT = text("INSERT INTO conflict_document VALUES (:unid, :ref, :number, :packed)")
 
 
+def revision_of(number: int, packed: Any, foreign: str | None) -> Revision:
+    """The revision that these columns hold; `Corrupt` if none."""
+    if foreign is not None:
+        return Revision(number, foreign)
+    if type(packed) is not bytes:
+        raise Corrupt("a damaged row holds no revision")
+    return Revision(number, packed.hex())
+
+
 def stored(row: Any) -> Stored:
     """What a row of a `leaf_query` holds."""
     seq, unid, number, packed, deleted, verified, wins, line, side, parents, marks, digest, foreign, body = row[:14]
-    revision = Revision(number, packed.hex() if foreign is None else foreign)
+    revision = revision_of(number, packed, foreign)
     ancestry = Ancestry(line, side, parents)
     return Stored(seq, bool(wins), Leaf(unid, revision, bool(deleted), bool(verified), ancestry, marks, digest, body))
 

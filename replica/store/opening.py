@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.pool import NullPool
 
-from replica.errors import HardLinked, NotADatabase, NotFound, ReadOnly, TooOld
+from replica.errors import Corrupt, HardLinked, NotADatabase, NotFound, ReadOnly, TooOld
 from replica.store.faults import translated
-from replica.store.publish import forget_logs, forget_unfinished, new_file
+from replica.store.publish import forget_logs, forget_unfinished, new_file, real_path
 from replica.store.schema import check_schema, create_schema, upgrade_schema
 from replica.store.sqlite import MEMORY, SQLiteFile, make_engine
 from replica.store.tables import APPLICATION_ID, BACKUP_ID
@@ -29,9 +30,16 @@ def unfinished_engine(path: str) -> Engine:
     return make_engine(connect, NullPool)
 
 
+def prepare_log(path: str) -> None:
+    """Let a file that has not been published yet have a write-ahead log, which `open_file` could only do with syncs."""
+    with translated(path), closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA synchronous = OFF")
+        connection.execute("PRAGMA journal_mode = WAL")
+
+
 def open_file(path: str, busy_timeout: float) -> SQLiteFile:
     """The file of ours at `path`, which must be there; it is not changed when it is refused."""
-    path = os.path.realpath(path)
+    path = real_path(path)
     _check_path(path)
     if os.stat(path).st_nlink > 1:
         forget_unfinished(path)
@@ -60,7 +68,7 @@ def create_file(path: str, busy_timeout: float, fill: Callable[[Connection], Non
             create_schema(transaction)
             fill(transaction)
         return file
-    path = os.path.realpath(path)
+    path = real_path(path)
     with new_file(path) as unfinished, translated(path), unfinished_engine(unfinished).begin() as transaction:
         create_schema(transaction)
         fill(transaction)
@@ -72,7 +80,7 @@ def upgrade_file(path: str, busy_timeout: float) -> bool:
     try:
         open_file(path, busy_timeout).close()
     except TooOld:
-        file = SQLiteFile(os.path.realpath(path), busy_timeout)
+        file = SQLiteFile(real_path(path), busy_timeout)
         try:
             with file.write() as transaction:
                 upgrade_schema(transaction)
@@ -127,7 +135,15 @@ def _check_names(path: str) -> None:
 
 
 def _check_content(path: str, connection: sqlite3.Connection) -> None:
-    application_id, user_version = (
-        connection.execute(f"PRAGMA {n}").fetchone()[0] for n in ("application_id", "user_version")
-    )
+    names = ("application_id", "user_version", "page_size")
+    application_id, user_version, page_size = (connection.execute(f"PRAGMA {n}").fetchone()[0] for n in names)
     check_schema(path, application_id, user_version)
+    if os.path.getsize(path) % page_size and not _has_log(path):  # SQLite takes what is missing for zeros
+        raise Corrupt(f"{path} was cut off: its last page is not whole")
+
+
+def _has_log(path: str) -> bool:
+    try:
+        return os.path.getsize(f"{path}-wal") > 0
+    except OSError:
+        return False

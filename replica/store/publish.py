@@ -2,27 +2,48 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from replica.errors import Exists, NotFound
+from replica.errors import Exists, Mistake, NotFound
 from replica.store.faults import file_errors
+
+ROOM = len(".12345678.new-journal")  # what is added to the names of files
+
+
+@contextmanager
+def whole_path() -> Iterator[None]:
+    """Within the block relative names are made whole. `NotFound` if the current folder is gone."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise NotFound("the current folder is not there any more", hint="Change to another folder.") from None
+
+
+def real_path(path: str) -> str:
+    """The path from the root on, without symbolic links. `NotFound` if the current folder is gone."""
+    with whole_path():
+        return os.path.realpath(path)
 
 
 @contextmanager
 def new_file(path: str) -> Iterator[str]:
     """The name of a file to fill and close; when the block has ended it is at `path` and survives a power cut.
 
-    `Exists` if that name is taken, `NotFound` if its folder is not there.
+    `Exists` if that name is taken, `NotFound` if its folder is not there, `Mistake` if the name is too long.
     """
-    path = os.path.abspath(path)  # SQLite would take a name like "file:a.db" for an address
-    folder = os.path.dirname(path)
+    with whole_path():
+        path = os.path.abspath(path)  # SQLite would take a name like "file:a.db" for an address
+    folder, name = os.path.split(path)
     if not os.path.isdir(folder):
         raise NotFound(f"there is no folder {folder}", hint="Make the folder first.")
     if os.path.lexists(path):
         raise Exists(f"{path} is already there")
+    if len(os.fsencode(name)) > os.pathconf(folder, "PC_NAME_MAX") - ROOM:
+        raise Mistake(f"the name {name} is too long", hint="Choose a shorter one: files beside it have longer names.")
     unfinished = f"{path}.{secrets.token_hex(4)}.new"
     try:
         with file_errors(path):
@@ -30,8 +51,8 @@ def new_file(path: str) -> Iterator[str]:
         yield unfinished
         with file_errors(path):
             _sync(unfinished)
-            forget_logs(path)
-            _publish(unfinished, path)
+            with _alone_in(folder):
+                _publish(unfinished, path)
             _sync(folder)
     finally:
         for leftover in (unfinished, f"{unfinished}-journal", f"{unfinished}-wal", f"{unfinished}-shm"):
@@ -59,7 +80,21 @@ def _touch(path: str) -> None:
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666))
 
 
+@contextmanager
+def _alone_in(folder: str) -> Iterator[None]:
+    """Nobody else publishes there meanwhile: whoever finds no file at a name may take a log beside it for a lost file's."""
+    handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
 def _publish(unfinished: str, path: str) -> None:
+    if os.path.lexists(path):
+        raise Exists(f"{path} is already there")
+    forget_logs(path)
     try:
         os.link(unfinished, path)  # unlike a rename, never over another file
     except FileExistsError:

@@ -12,7 +12,7 @@ from replica.conflict import conflict_unid, winner
 from replica.document import Document
 from replica.leaf import Leaf
 from replica.revision import Ancestry, Revision
-from replica.store.leaves import conflict_leaf, leaf_query, leaves_of, stored, winner_of
+from replica.store.leaves import conflict_leaf, leaf_query, leaves_of, revision_of, stored, winner_of
 from replica.store.sqlite import SQLiteFile
 
 PAGE = 200
@@ -71,7 +71,7 @@ def revisions_of(connection: Connection, unid: str) -> list[Leaf]:
 
 
 def _superseded(unid: str, row: Any) -> Leaf:
-    revision = Revision(row.number, row.packed.hex() if row.foreign_text is None else row.foreign_text)
+    revision = revision_of(row.number, row.packed, row.foreign_text)
     return Leaf(unid, revision, bool(row.deleted), bool(row.verified), Ancestry(), None, row.hash, row.body)
 
 

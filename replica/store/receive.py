@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 
@@ -9,7 +10,7 @@ from sqlalchemy import Connection, text
 
 from replica.canonical import Json
 from replica.conflict import check_leaf, policy_for, settle, unite
-from replica.errors import Corrupt, TooLarge
+from replica.errors import BadDocument, Corrupt, TooLarge
 from replica.leaf import NOTHING, Leaf
 from replica.revision import Ancestor, Revision
 from replica.store.leaves import Stored, Writer, leaves_of_many
@@ -17,6 +18,7 @@ from replica.store.settings import read_setting
 from replica.tally import Failure, Tally
 
 _REFUSED = text("SELECT unid, revision, code FROM refused ORDER BY unid, revision")
+_REFUSED_OF = text("SELECT unid, revision, code FROM refused WHERE unid IN (SELECT value FROM json_each(:unids))")
 _NOTE_REFUSAL = text("INSERT OR REPLACE INTO refused VALUES (:unid, :revision, :code, :peer, :at_ms)")
 _FORGET_REFUSAL = text("DELETE FROM refused WHERE unid = :unid AND revision = :revision")
 
@@ -64,13 +66,26 @@ def is_sound(leaf: Leaf, tally: Tally) -> bool:
 
 def _unite(writer: Writer, here: list[Stored], offered: list[Leaf], policy: Json, limit: int, tally: Tally) -> None:
     before = [row.leaf for row in here]
-    after = unite(before, offered, limit)
+    after = unite(before, list(_told_apart(before, offered, tally)), limit)
     if len(after) > 1 and policy_for(after, policy) == "merge":
         after, merged = settle(after, limit)
         tally.merged += merged
     if {id(leaf) for leaf in after} != {id(leaf) for leaf in before}:
         writer.put(here, after)
         tally.count(before, after)
+
+
+def _told_apart(before: list[Leaf], offered: list[Leaf], tally: Tally) -> Iterator[Leaf]:
+    """The offered leaves without those whose packed revision is that of another one: such are made only on purpose."""
+    if len(before) + len(offered) == 1:
+        yield from offered
+        return
+    texts = {Ancestor.of(leaf.revision): leaf.revision.text for leaf in before}
+    for leaf in offered:
+        if texts.setdefault(Ancestor.of(leaf.revision), leaf.revision.text) == leaf.revision.text:
+            yield leaf
+        else:
+            tally.fail(leaf, Corrupt.code)
 
 
 def refused(connection: Connection) -> list[Failure]:
@@ -80,13 +95,20 @@ def refused(connection: Connection) -> list[Failure]:
 
 def note_refusals(connection: Connection, tally: Tally, judged: Iterable[str], peer: str, at_ms: int) -> None:
     """Note what was not taken now, and forget what is here by now."""
-    noted = refused(connection)
-    for failure in tally.failures:
-        if failure not in noted:
-            connection.execute(_NOTE_REFUSAL, {**asdict(failure), "peer": peer, "at_ms": at_ms})
-    again = [failure for failure in noted if failure.unid in set(judged)]
-    here = leaves_of_many(connection, {failure.unid for failure in again}, bodies=False) if again else {}
-    for failure in again:
-        ancestor = Ancestor.of(Revision.parse(failure.revision))
-        if any(row.leaf.covers(ancestor) for row in here.get(failure.unid, [])):
-            connection.execute(_FORGET_REFUSAL, {"unid": failure.unid, "revision": failure.revision})
+    unids = {*judged, *(failure.unid for failure in tally.failures)}
+    noted = {Failure(*row) for row in connection.execute(_REFUSED_OF, {"unids": json.dumps(list(unids))})}
+    new = [{**asdict(failure), "peer": peer, "at_ms": at_ms} for failure in tally.failures if failure not in noted]
+    here = leaves_of_many(connection, {failure.unid for failure in noted}, bodies=False) if noted else {}
+    done = [asdict(failure) for failure in noted if _is_here(failure.revision, here.get(failure.unid, []))]
+    for statement, rows in ((_NOTE_REFUSAL, new), (_FORGET_REFUSAL, done)):
+        if rows:
+            connection.execute(statement, rows)
+
+
+def _is_here(name: str, rows: list[Stored]) -> bool:
+    """Whether a revision that was refused is a leaf by now or an ancestor of one."""
+    try:
+        ancestor = Ancestor.of(Revision.parse(name))
+    except BadDocument:  # its number was damaged: it is known by the rest
+        return any(row.leaf.revision.text == name.partition("-")[2] for row in rows)
+    return any(row.leaf.covers(ancestor) for row in rows)

@@ -11,15 +11,19 @@ from replica.revision import Revision
 from replica.store.leaves import Stored, Writer, conflict_leaf, leaves_of
 from replica.store.settings import read_setting
 
+DELETED = "Saving a document under that UNID brings it back; `replicate revisions DB UNID` shows what it was."
+
 
 def save(connection: Connection, unid: str, base: Revision | None, items: bytes, now_ms: int) -> Leaf:
     """Save `items` as the revision that follows `base`; without a base, as a new document or over a deletion stub.
 
-    `StaleRevision` if `base` is no leaf (any more), or if without a base the document is live.
+    `StaleRevision` if `base` is no leaf (any more), or if without a base the document is live, or a conflict document.
     """
     _check_size(connection, unid, items)
     here = leaves_of(connection, unid)
     parents = parents_for(unid, [row.leaf for row in here], base)
+    if base is None and conflict_leaf(connection, unid) is not None:
+        raise StaleRevision(f"{unid!r} is the UNID of a conflict document", hint="Read it, change it and save that.")
     return _write(connection, here, unid, parents, items, now_ms)
 
 
@@ -28,11 +32,13 @@ def delete(connection: Connection, unid: str, base: Revision | None, now_ms: int
     here = leaves_of(connection, unid)
     leaves = [row.leaf for row in here]
     shown = winner(leaves)
-    if shown is None or (base is None and shown.deleted):
-        raise NotFound(f"there is no document {unid!r}", deleted=shown is not None)
+    if shown is None:
+        raise NotFound(f"there is no document {unid!r}")
+    if base is None and shown.deleted:
+        raise NotFound(f"there is no document {unid!r}: it was deleted", hint=DELETED, deleted=True)
     parents = parents_for(unid, leaves, shown.revision if base is None else base)
     if parents[0].deleted:
-        raise NotFound(f"revision {base} of {unid!r} is deleted already", deleted=True)
+        raise NotFound(f"revision {base} of {unid!r} is deleted already", hint=DELETED, deleted=True)
     return _write(connection, here, unid, parents, NOTHING, now_ms, deleted=True)
 
 

@@ -17,6 +17,10 @@ from replica.store.sqlite import SQLiteFile
 
 CHUNK = 200
 _PREFIX = "items: "
+INDEX_MAX = 100  # items of one index
+_INDEX_HINT = 'A list of names: ["Form", "Total"].'
+_NAME_HINT = "Give another name (name=, --name); capitals are not told apart."
+
 _LIVE = "leaf.winner = 1 AND leaf.deleted = 0"
 _BY_UNID = leaf_query(f"FROM leaf WHERE unid IN (SELECT value FROM json_each(:unids)) AND {_LIVE} ORDER BY unid")
 _INDEXES = text("SELECT name FROM sqlite_master WHERE type = 'index' AND name LIKE :prefix || '%' ORDER BY name")
@@ -57,15 +61,19 @@ def _by_unid(connection: Connection, unids: list[str]) -> list[Document]:
 
 def create_index(connection: Connection, items: list[str], name: str | None) -> str:
     """Make an index of these items, which `find` uses by itself; its name. `Exists` if there is one of that name."""
-    if not items:
-        raise BadSelector("an index needs at least one item")
+    if not 1 <= len(items) <= INDEX_MAX:
+        raise BadSelector(f"an index is of 1 to {INDEX_MAX} items", hint="Name those that selectors ask for.")
+    for item in items:
+        if not isinstance(item, str):
+            raise BadSelector(f"the name of an item is a text, not {type(item).__name__}", hint=_INDEX_HINT)
     expressions = [item_expression(item, "body") for item in items]
     for item, expression in zip(items, expressions, strict=True):
         if expression is None:
             raise BadSelector(f"the item {item!r} cannot be indexed", hint="Quotes and control characters cannot be.")
     name = name or ",".join(items)
-    if name in indexes(connection):
-        raise Exists(f"there is an index {name!r} already")
+    for taken in indexes(connection):
+        if _folded(name) == _folded(taken):
+            raise Exists(f"there is an index {taken!r} already", hint=_NAME_HINT)
     columns = ", ".join(str(expression) for expression in expressions)
     connection.exec_driver_sql(f"CREATE INDEX {_quoted(name)} ON leaf ({columns}) WHERE winner = 1 AND deleted = 0")
     return name
@@ -79,8 +87,13 @@ def indexes(connection: Connection) -> list[str]:
 def drop_index(connection: Connection, name: str) -> None:
     """Remove an index; `NotFound` if there is none of that name."""
     if name not in indexes(connection):
-        raise NotFound(f"there is no index {name!r}")
+        raise NotFound(f"there is no index {name!r}", hint="`replicate index DB` lists the indexes.")
     connection.exec_driver_sql(f"DROP INDEX {_quoted(name)}")
+
+
+def _folded(name: str) -> str:
+    """Names that SQLite takes for one are equal."""
+    return "".join(c.lower() if c.isascii() else c for c in name)
 
 
 def _quoted(name: str) -> Any:

@@ -132,6 +132,9 @@ class Settings(MutableMapping[str, Json]):
     def __delitem__(self, name: str) -> None:
         self[name] = SETTINGS[name].default
 
+    def __contains__(self, name: object) -> bool:
+        return name in SETTINGS
+
     def __iter__(self) -> Iterator[str]:
         return iter(SETTINGS)
 

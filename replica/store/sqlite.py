@@ -19,6 +19,7 @@ from sqlalchemy.pool import Pool, QueuePool, StaticPool
 from replica.errors import Mistake, ReadOnly, Replaced
 from replica.store.faults import translated
 from replica.store.lock import WriterLock
+from replica.store.nesting import check_not_given_up, driver_of, part_of
 
 MEMORY = ":memory:"
 POOL_SIZE = 8  # connections kept; more threads than that open and close extra ones
@@ -50,9 +51,14 @@ class SQLiteFile:
             connection = sqlite3.connect(
                 uri, uri=True, timeout=self._busy_timeout, isolation_level=None, check_same_thread=False
             )
-            connection.execute("PRAGMA synchronous = EXTRA")  # FULL for a log; without one, if it was refused, as safe
-            connection.execute("PRAGMA cache_size = -16384")
-        connection.execute("PRAGMA case_sensitive_like = ON")
+        try:
+            if self.path != MEMORY:
+                connection.execute("PRAGMA synchronous = EXTRA")  # FULL for a log; without one, if refused, as safe
+                connection.execute("PRAGMA cache_size = -16384")
+            connection.execute("PRAGMA case_sensitive_like = ON")
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
     def _uri(self, mode: str) -> str:
@@ -70,6 +76,7 @@ class SQLiteFile:
         """A transaction that sees one state of the database, or the thread's own write transaction if it is in one."""
         current: Connection | None = getattr(self._local, "connection", None)
         if current is not None:
+            check_not_given_up(current)
             yield current
             return
         self._check_usable()
@@ -86,7 +93,7 @@ class SQLiteFile:
         """
         current: Connection | None = getattr(self._local, "connection", None)
         if current is not None:
-            with current.begin_nested():
+            with translated(self.path), part_of(current):
                 yield current
             return
         self._check_usable()
@@ -99,6 +106,7 @@ class SQLiteFile:
                 self._local.connection = connection
                 try:
                     yield connection
+                    check_not_given_up(connection)
                     self._check_identity()
                 finally:
                     self._local.connection = None
@@ -154,13 +162,6 @@ class SQLiteFile:
             raise Mistake("the replica is closed", hint="Open it again.")
         if os.getpid() != self._pid:
             raise RuntimeError("a Replica cannot be used across fork(); open it again in the new process")
-
-
-def driver_of(connection: Connection) -> sqlite3.Connection:
-    """The driver's connection beneath one of SQLAlchemy's."""
-    driver = connection.connection.driver_connection
-    assert isinstance(driver, sqlite3.Connection)
-    return driver
 
 
 @contextmanager

@@ -7,6 +7,8 @@ of the direct peers. The result is the same as without this lane (a test runs bo
 
 from __future__ import annotations
 
+import json
+
 from sqlalchemy import Connection, text
 
 from replica.changes import Page
@@ -21,11 +23,11 @@ from replica.engine.replicate import (
     starting_point,
     take,
 )
-from replica.store.intact import IS_INTACT, define_is_intact
+from replica.store.intact import Check, checking
 from replica.store.leaves import update_sequence
 from replica.store.sessions import Position
 from replica.store.settings import read_setting
-from replica.store.sqlite import MEMORY, driver_of
+from replica.store.sqlite import MEMORY
 from replica.tally import Tally
 from replica.transports.direct import DirectPeer
 
@@ -38,11 +40,13 @@ _SPAN = "s.seq > :since AND s.seq <= :until"
 _SEVERAL = "EXISTS (SELECT 1 FROM source.leaf o INDEXED BY leaf_losing WHERE o.unid = s.unid AND o.winner = 0)"
 _INSERT_NEW = text(f"""
     INSERT INTO main.leaf ({_COLUMNS}) SELECT {_COLUMNS} FROM source.leaf s
-    WHERE {_SPAN} AND s.size <= :size_max AND CASE
-        WHEN EXISTS (SELECT 1 FROM main.leaf t WHERE t.unid = s.unid) THEN 0
-        WHEN {_SEVERAL} THEN 0
-        ELSE {IS_INTACT} END
+    WHERE {_SPAN} AND s.size <= :size_max
+    AND NOT EXISTS (SELECT 1 FROM main.leaf t WHERE t.unid = s.unid) AND NOT {_SEVERAL}
+    AND NOT EXISTS (SELECT 1 FROM main.refused r WHERE r.unid = s.unid)
     ORDER BY s.seq""")
+_TAKE_BACK = text("""
+    DELETE FROM main.leaf WHERE seq > :after
+    AND unid IN (SELECT unid FROM source.leaf WHERE seq IN (SELECT value FROM json_each(:damaged)))""")
 _INSERTED = text("SELECT count(*) AS documents, coalesce(sum(size), 0) AS bytes FROM main.leaf WHERE seq > :after")
 _TEXTS = text("INSERT OR IGNORE INTO main.foreign_revision SELECT packed, text FROM source.foreign_revision")
 _ROWS = text(f"SELECT count(*) FROM source.leaf s WHERE {_SPAN}")
@@ -75,9 +79,9 @@ def transfer_attached(task: Task, target: DirectPeer, source: DirectPeer, tally:
     retry_refused(task, since, tally)
     while since.number < task.by.update_seq:
         until = Position(_batch_end(source, since.number))
-        with target.file.write(beside=source.file) as connection:
-            left = _insert_new(connection, since.number, until.number, tally)
-            page = Page(source.changes_of(left), until, True)
+        beside = checking(source.file, since.number, until.number)
+        with beside as check, target.file.write(beside=source.file) as connection:
+            page = Page(source.changes_of(_insert_new(connection, since.number, check, tally)), until, True)
             for portion in portions(page, since, missing_of(task, page)):
                 session = take(task, portion._replace(read=0, position=until), tally)
         remember(task, session)
@@ -97,13 +101,15 @@ def _batch_end(source: DirectPeer, since: int) -> int:
         return int(rows[-1].seq) if len(rows) == ROWS else update_sequence(connection)
 
 
-def _insert_new(connection: Connection, since: int, until: int, tally: Tally) -> list[str]:
-    """Insert what is simple; the UNIDs of the documents that are left to judge."""
-    define_is_intact(driver_of(connection))
-    span = {"since": since, "until": until}
+def _insert_new(connection: Connection, since: int, check: Check, tally: Tally) -> list[str]:
+    """Insert what is simple; the UNIDs of the documents that are left to judge, damaged ones among them."""
+    span = {"since": since, "until": check.until}
     before = update_sequence(connection)
     connection.execute(_TEXTS)
-    connection.execute(_INSERT_NEW, {**span, "size_max": read_setting(connection, "document-size-max")})
+    size_max = read_setting(connection, "document-size-max")
+    connection.execute(_INSERT_NEW, {**span, "size_max": size_max})
+    if damaged := check.damaged():
+        connection.execute(_TAKE_BACK, {"after": before, "damaged": json.dumps(damaged)})
     inserted = connection.execute(_INSERTED, {"after": before}).one()
     rows = connection.execute(_ROWS, span).scalar() or 0
     tally.read += rows - (connection.execute(_OUTDATED, span).scalar() or 0)

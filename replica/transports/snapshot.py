@@ -2,59 +2,91 @@
 
 from __future__ import annotations
 
+import json
 import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from sqlalchemy import Connection, text
 
+from replica.store.callbacks import Progress, looked_at
 from replica.store.faults import translated
 from replica.store.identity import Identity, become_copy, new_id, read_identity
-from replica.store.intact import IS_INTACT, define_is_intact
+from replica.store.intact import checking, damaged_rows
 from replica.store.leaves import Writer, leaves_of_many, update_sequence
-from replica.store.opening import unfinished_engine
+from replica.store.opening import prepare_log, unfinished_engine
 from replica.store.publish import new_file
 from replica.store.receive import is_sound, note_refusals
 from replica.store.sessions import Session, save_session
-from replica.store.sqlite import SQLiteFile, driver_of
+from replica.store.sqlite import MEMORY, SQLiteFile
 from replica.store.tables import APPLICATION_ID, BACKUP_ID
 from replica.tally import Tally
 
+_UNIDS = text("SELECT DISTINCT unid FROM leaf WHERE seq IN (SELECT value FROM json_each(:seqs))")
 _LOCAL = ("session", "superseded", "local_document")  # tables that are about this file, not about the database
 
 
-def copy_file(source: SQLiteFile, path: str) -> None:
-    """Write the database as it is now to a new file: the same instance, as a backup is."""
+def copy_file(source: SQLiteFile, path: str, progress: Progress) -> None:
+    """Write the database as it is now to a new file: the same instance, as a backup is. Progress is in bytes."""
     with new_file(path) as unfinished:
-        _vacuum_into(source, unfinished)
+        _vacuum_into(source, unfinished, progress)
         with translated(path), unfinished_engine(unfinished).begin() as connection:
             connection.exec_driver_sql(f"PRAGMA application_id = {BACKUP_ID}")
 
 
-def copy_replica(source: SQLiteFile, path: str, now_ms: int) -> None:
-    """Make a new replica of the same database at `path`. Both sides remember that they hold the same."""
+def copy_replica(source: SQLiteFile, path: str, now_ms: int, progress: Progress) -> None:
+    """Make a new replica of the same database at `path`. Both sides remember that they hold the same.
+
+    Progress is in bytes.
+    """
     with new_file(path) as unfinished:
-        _vacuum_into(source, unfinished)
+        checked, damaged = _vacuum_and_check(source, unfinished, progress)
         with translated(path), unfinished_engine(unfinished).begin() as connection:
-            _leave_out_damaged(connection, now_ms)
+            damaged += damaged_rows(connection, checked, update_sequence(connection))
+            if damaged:
+                _leave_out(connection, damaged, now_ms)
             sessions = _become(connection, now_ms)
+        prepare_log(unfinished)
     if not source.read_only:
         with source.write() as connection:
             for session in sessions:
                 save_session(connection, session)
 
 
-def _vacuum_into(source: SQLiteFile, path: str) -> None:
+def _vacuum_and_check(source: SQLiteFile, path: str, progress: Progress) -> tuple[int, list[int]]:
+    """Copy the file; up to which update sequence its rows were checked meanwhile, and which of them are damaged."""
+    if source.path == MEMORY:  # it has one connection
+        _vacuum_into(source, path, progress)
+        return 0, []
+    with checking(source, 0) as check:
+        _vacuum_into(source, path, progress)
+        return check.until, check.damaged()
+
+
+def _vacuum_into(source: SQLiteFile, path: str, progress: Progress) -> None:
     with source.bare() as connection:
-        connection.execute("VACUUM INTO CAST(? AS TEXT)", (os.fsencode(path),))  # a name need not be Unicode
+        pages, size = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
+        with looked_at(connection, lambda: progress(os.path.getsize(path), pages * size)), _unsynced(connection):
+            connection.execute("VACUUM INTO CAST(? AS TEXT)", (os.fsencode(path),))  # a name need not be Unicode
 
 
-def _leave_out_damaged(connection: Connection, now_ms: int) -> None:
+@contextmanager
+def _unsynced(connection: sqlite3.Connection) -> Iterator[None]:
+    """VACUUM INTO syncs the new file as this connection would its own; it is synced once, before it gets its name."""
+    (level,) = connection.execute("PRAGMA synchronous").fetchone()
+    connection.execute("PRAGMA synchronous = OFF")
+    try:
+        yield
+    finally:  # closing may fold the log into the source
+        connection.execute(f"PRAGMA synchronous = {level}")
+
+
+def _leave_out(connection: Connection, damaged: list[int], now_ms: int) -> None:
     """Damage does not travel: what is not intact is noted as refused, so that it is asked for again."""
-    define_is_intact(driver_of(connection))
-    damaged = connection.execute(text(f"SELECT DISTINCT unid FROM leaf WHERE NOT {IS_INTACT}")).scalars().all()
-    if not damaged:
-        return
+    unids = connection.execute(_UNIDS, {"seqs": json.dumps(damaged)}).scalars().all()
     tally, writer = Tally(), Writer(connection, now_ms)
-    for rows in leaves_of_many(connection, damaged).values():
+    for rows in leaves_of_many(connection, unids).values():
         sound = [row.leaf for row in rows if is_sound(row.leaf, tally)]
         writer.put(rows, sound)
     writer.flush()

@@ -242,3 +242,29 @@ def test_a_deletion_stub_is_never_too_large(here: replica.Replica, peer: Peer) -
     stub = next_revision("a", [first()], b"{}", 2, LIMIT, deleted=True)
     tally = peer.accept(batch(stub, first("b")), dry_run=False)
     assert (1, {"too_large": 1}) == (tally.added, tally.refused)
+
+
+def test_two_revisions_that_look_the_same_packed_are_not_both_taken(here: replica.Replica, peer: Peer) -> None:
+    """A foreign text, and the digits that it is packed as: nobody has both by accident."""
+    foreign = other_system("abc", b'{"n":1}')
+    digits = other_system(foreign.revision.packed.hex(), b'{"n":2}')
+    sound = first("b")
+    assert 1 == peer.accept(batch(foreign), False).added
+    tally = peer.accept(batch(digits, sound), False)
+    assert (1, 1) == (tally.added, tally.failed)
+    assert [str(digits.revision)] == [failure.revision for failure in here.refused()]
+    assert ["1-abc"] == [document.revision for document in here.revisions("a")]
+
+
+@pytest.mark.parametrize("text", ["", "a\nb", "x" * 300])
+def test_a_revision_that_nobody_could_name_is_not_taken(here: replica.Replica, peer: Peer, text: str) -> None:
+    for _ in range(2):
+        assert 1 == peer.accept(batch(other_system(text, b"{}")), False).failed
+    assert 1 == len(here.refused())
+    assert 0 == len(here)
+
+
+def other_system(text: str, body: bytes) -> Leaf:
+    """A first revision of another system."""
+    digest = hashlib.sha256(body).digest()
+    return Leaf("a", Revision(1, text), False, False, Ancestry(), None, digest, body)

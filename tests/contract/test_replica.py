@@ -495,7 +495,7 @@ def test_delete_of_what_is_not_there(hub: Replica) -> None:
     hub.put({}, unid="x")
     stub = hub.delete("x")
     for again in ("x", stub):
-        with pytest.raises(NotFound) as missing:
+        with pytest.raises(NotFound, match="deleted") as missing:
             hub.delete(again)
         assert missing.value.deleted
 
@@ -590,6 +590,23 @@ def test_indexes_are_made_listed_and_dropped_and_change_no_answer(hub: Replica) 
         hub.drop_index(name)
     with pytest.raises(BadSelector):
         hub.create_index([])
+
+
+def test_indexes_of_items_that_differ_in_case_only_need_two_names(hub: Replica) -> None:
+    """SQLite takes the names for one."""
+    hub.create_index(["total"])
+    with pytest.raises(Exists, match="'total'") as refused:
+        hub.create_index(["Total"])
+    assert "name" in refused.value.hint
+    assert "capital" == hub.create_index(["Total"], name="capital")
+    assert hub.verify()["ok"]
+
+
+@pytest.mark.parametrize("items", ["Form", [5], [f"item {n}" for n in range(200)]], ids=["text", "number", "many"])
+def test_what_is_no_list_of_items_is_not_indexed(hub: Replica, items: Any) -> None:
+    with pytest.raises(BadSelector):
+        hub.create_index(items)
+    assert [] == hub.indexes()
 
 
 # -- changes and revisions
@@ -775,6 +792,17 @@ def test_saving_a_conflict_document_makes_it_a_document_of_its_own(hub: Replica,
     assert winning == laptop.get("order/1")
 
 
+def test_a_new_document_cannot_hide_a_conflict_document(hub: Replica, laptop: Replica, clock: Clock) -> None:
+    """It would take its UNID, and the conflict could not be read any more."""
+    clash(hub, laptop, clock)
+    document = next(each for each in hub.documents(conflicts=True) if each.conflict)
+    with pytest.raises(StaleRevision, match="conflict document"):
+        hub.put({"new": True}, unid=document.unid)
+    assert document == hub.get(document.unid)
+    hub.delete(document)
+    assert hub.put({"new": True}, unid=document.unid) == hub.get(document.unid)
+
+
 def test_equal_edits_are_no_conflict(hub: Replica, laptop: Replica, clock: Clock) -> None:
     hub.put({"Total": 1}, unid="a")
     replica.replicate(laptop, hub)
@@ -812,6 +840,7 @@ def test_settings_have_defaults_and_keep_what_is_set(hub: Replica) -> None:
     del hub.settings["keep-revisions"]
     assert 1 == hub.settings["keep-revisions"]
     assert 8 == len(hub.settings)
+    assert ("title" in hub.settings, "tilte" in hub.settings) == (True, False)
 
 
 @pytest.mark.parametrize(
@@ -919,6 +948,18 @@ def test_verify_and_compare_say_what_is_well(hub: Replica, laptop: Replica) -> N
     assert {"ok": False, "only_here": [], "only_there": [], "different": ["a"]} == hub.compare(laptop)
     replica.replicate(hub, laptop)
     assert {"ok": True, "only_here": [], "only_there": [], "different": []} == hub.compare(laptop)
+
+
+def test_verify_lists_what_sqlite_cannot_read(tmp_path: Path) -> None:
+    with replica.create(tmp_path / "hub.db") as hub:
+        hub.put_many({"n": n, "text": "x" * 500} for n in range(200))
+    whole = (tmp_path / "hub.db").read_bytes()
+    middle = len(whole) // 2 // 4096 * 4096
+    (tmp_path / "hub.db").write_bytes(whole[:middle] + b"\xa5" * 8192 + whole[middle + 8192 :])
+    with replica.open(tmp_path / "hub.db") as hub:
+        found = hub.verify()
+    assert not found["ok"]
+    assert {"corrupt"} == {each["code"] for each in found["damaged"]}
 
 
 def test_compact_forgets_superseded_revisions_and_nothing_else(hub: Replica) -> None:

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+import replica
 from tests.house.pages import Block, blocks, name_of, pages
 from tests.house.source import ROOT
 
@@ -91,18 +92,7 @@ def environment(folder: Path) -> dict[str, str]:
 @pytest.mark.parametrize("page", SESSIONS, ids=name_of)
 def test_the_commands_on_a_page_print_what_it_says(page: Path, tmp_path: Path) -> None:
     session = list(commands(page))
-    folder = tmp_path / "session"
-    folder.mkdir()
-    (folder / "examples").symlink_to(ROOT / "examples")
-    ran = subprocess.run(
-        ["bash", "-c", script(session)],
-        cwd=folder,
-        env=environment(folder),
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT_S,
-        check=False,
-    )
+    ran = typed(session, tmp_path / "session")
     printed = re.split(rf"^{MARK} \d+\n", ran.stdout, flags=re.MULTILINE)[1:]
     assert len(session) == len(printed), ran.stdout
     problems = [
@@ -111,6 +101,21 @@ def test_the_commands_on_a_page_print_what_it_says(page: Path, tmp_path: Path) -
         if not is_like(command.expected, actual)
     ]
     assert not problems, "\n".join(problems)
+
+
+def typed(session: list[Command], folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run the commands one after the other in a new folder."""
+    folder.mkdir()
+    (folder / "examples").symlink_to(ROOT / "examples")
+    return subprocess.run(
+        ["bash", "-c", script(session)],
+        cwd=folder,
+        env=environment(folder),
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
 
 
 class Checker(doctest.OutputChecker):
@@ -122,8 +127,9 @@ class Checker(doctest.OutputChecker):
 
 @pytest.mark.parametrize("page", PROGRAMS, ids=name_of)
 def test_the_python_on_a_page_does_what_it_says(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    """Also in the folder in which the commands of the page were typed."""
+    typed(list(commands(page)), tmp_path / "session")
+    monkeypatch.chdir(tmp_path / "session")
     names: dict[str, Any] = {"__name__": "__main__"}
     problems: list[str] = []
     for block in blocks(page, "python"):
@@ -132,6 +138,9 @@ def test_the_python_on_a_page_does_what_it_says(page: Path, tmp_path: Path, monk
         else:
             code = "\n" * (block.line - 1) + block.text
             exec(compile(code, str(page), "exec"), names)
+    for value in names.values():
+        if isinstance(value, replica.Replica):
+            value.close()
     assert not problems, "".join(problems)
 
 

@@ -7,7 +7,7 @@ import sqlite3
 import pytest
 
 import replica
-from tests.saboteurs import LANES
+from tests.saboteurs import LANES, Trouble
 from tests.saboteurs import replicate as by_lane
 from tests.world import World
 
@@ -142,12 +142,93 @@ def test_damage_is_counted_named_and_asked_for_again(lane: str) -> None:
         assert laptop.compare(hub)["ok"]
 
 
-def overwrite(hub: replica.Replica, unid: str, body: str) -> None:
-    """Change stored bytes as a failing disk would: behind the library's back."""
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "unid = ''",
+        "unid = '_d'",
+        "line = zeroblob(17)",
+        "line = zeroblob(160)",
+        "side = x'01'",
+    ],
+)
+def test_whatever_of_it_is_damaged_stays_where_it_is(lane: str, damage: str) -> None:
+    """Replication and the copy by snapshot leave it out alike."""
+    with World(2) as world:
+        laptop, hub = (twin.library for twin in world.twins)
+        hub.put({"text": "damaged"}, unid="d")
+        hub.put(SMALL, unid="sound")
+        in_file(hub, f"UPDATE leaf SET {damage} WHERE unid = ?", "d")
+        report = by_lane(laptop, hub, "pull", lane=lane)
+        assert report.pull is not None
+        assert (1, 1) == (report.pull.added, report.pull.failed)
+        with hub.copy(f"{hub.path}.copy") as copy:
+            for replica_of_it in (laptop, copy):
+                assert ["sound"] == [change.unid for change in replica_of_it.changes()]
+                assert replica_of_it.verify()["ok"]
+
+
+def test_a_damaged_number_stops_nobody_and_is_forgotten_when_it_is_repaired(lane: str) -> None:
+    with World(3) as world:
+        laptop, hub, third = (twin.library for twin in world.twins)
+        third.put({"text": "of the third"}, unid="d")
+        damaged = hub.put({"text": "sound"}, unid="d")
+        in_file(hub, "UPDATE leaf SET number = 0 WHERE unid = ?", "d")
+        for source, failed in ((hub, 1), (third, 0), (hub, 1)):
+            source.put({})
+            report = by_lane(laptop, source, "pull", lane=lane)
+            assert report.pull is not None
+            assert failed == report.pull.failed
+            assert 1 == len(laptop.refused())
+        in_file(hub, "UPDATE leaf SET number = 1 WHERE unid = ?", "d")
+        assert by_lane(laptop, hub, lane=lane).ok
+        assert damaged.revision in [leaf for change in laptop.changes() for leaf in change.leaves]
+        assert [] == laptop.refused()
+
+
+def test_what_is_offered_anew_and_again_is_counted_once(lane: str) -> None:
+    """Whatever was refused is asked for, and where no session is remembered the feed brings it as well."""
+    with World(2) as world:
+        laptop, hub = small_laptop(world)
+        hub.put(LARGE, unid="large")
+        by_lane(laptop, hub, "pull", lane=lane)
+        hub.history(clear=laptop.identity.instance_id)
+        report = by_lane(laptop, hub, "pull", lane=lane)
+        assert report.pull is not None
+        assert {"too_large": 1} == report.pull.refused
+        hub.history(clear=laptop.identity.instance_id)
+        laptop.settings["document-size-max"] = 1000
+        foreseen = by_lane(laptop, hub, "pull", lane=lane, dry_run=True)
+        report = by_lane(laptop, hub, "pull", lane=lane)
+        assert foreseen.pull == report.pull
+        assert report.pull is not None
+        assert 1 == report.pull.added
+
+
+def test_many_that_were_refused_are_asked_for_in_few_transactions(lane: str) -> None:
+    with World(2) as world:
+        laptop, hub = small_laptop(world)
+        hub.put_many(LARGE for _ in range(30))
+        for _ in range(2):
+            trouble = Trouble()
+            report = by_lane(laptop, hub, "pull", lane=lane, trouble=trouble)
+            assert report.pull is not None
+            assert {"too_large": 30} == report.pull.refused
+            assert trouble.seen.count("accept") < 4
+        assert 30 == len(laptop.refused())
+
+
+def in_file(hub: replica.Replica, statement: str, *values: str) -> None:
+    """Change what is stored as a failing disk would: behind the library's back."""
     connection = sqlite3.connect(hub.path)
     with connection:
-        assert 1 == connection.execute("UPDATE leaf SET body = ? WHERE unid = ?", (body, unid)).rowcount
+        assert 1 == connection.execute(statement, values).rowcount
     connection.close()
+
+
+def overwrite(hub: replica.Replica, unid: str, body: str) -> None:
+    """Change stored bytes as a failing disk would."""
+    in_file(hub, "UPDATE leaf SET body = ? WHERE unid = ?", body, unid)
 
 
 def test_what_an_import_refuses_is_counted_and_named(lane: str) -> None:

@@ -15,9 +15,9 @@ from tests.world import CLOCKS, World, changed
 SOAK = os.environ.get("REPLICA_SOAK") == "1"
 
 
-def histories(count: int) -> settings:
-    """Try so many in `make test`, and a hundred times as many in `make soak`."""
-    return settings(max_examples=100 * count if SOAK else count)
+def histories(count: int, soak: int = 25) -> settings:
+    """Try so many in `make test`, and `soak` times as many in `make soak`."""
+    return settings(max_examples=soak * count if SOAK else count)
 
 
 who = st.integers(0, 7)

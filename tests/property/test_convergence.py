@@ -31,4 +31,4 @@ class Histories(People):
 
 
 TestConvergence = Histories.TestCase
-TestConvergence.settings = histories(100)
+TestConvergence.settings = histories(100, soak=100)  # 10,000 of them

@@ -9,6 +9,7 @@ from hypothesis.stateful import rule
 
 from tests.property.machine import People, changes, direction, histories, lane, number, who
 from tests.saboteurs import CutAfter, CutBefore
+from tests.world import World
 
 one_way = st.sampled_from(["pull", "push"])
 step = st.integers(2, 24)  # the first two are greetings
@@ -47,4 +48,26 @@ class Interruptions(People):
 
 
 TestInterruption = Interruptions.TestCase
-TestInterruption.settings = histories(100)
+TestInterruption.settings = histories(100, soak=100)  # 10,000 of them
+
+
+def test_what_is_merged_before_the_rest_of_it_is_sent() -> None:
+    """A document moves on between being offered and being fetched: what is left of it is merged, the rest comes later.
+
+    Found by the soak (seed 20260401): the oracle knew these two in one order only.
+    """
+    with World(4, clocks=("absurd", "absurd"), policies=("merge",), batch=2) as world:
+        world.edit(1, 0, 0, {"a": 0})
+        world.edit(2, 0, 0, {"a": 1})
+        world.edit(7, 2, 0, {"a": 2})
+        world.edit(8, 2, 0, {"$ConflictAction": "merge"})
+        world.meddle(4, 0, "pull", "general", 6, {"a": 1})
+        world.edit(7, 1, 0, {"a": 2})
+        world.edit(8, 1, 0, {"é": True, "c": 1, "b": ...})
+        world.meddle(5, 1, "push", "general", 17, {"": ..., "a": 1, "b": ...})
+        world.edit(2, 1, 0, {})
+        world.edit(3, 1, 0, {"é": 1, "b": ..., "": ...})
+        world.meddle(2, 4, "pull", "attached", 21, {"$ConflictAction": "merge"})
+        world.meddle(2, 3, "pull", "attached", 12, {"a": 2})
+        world.meddle(6, 5, "push", "general", 9, {"$ConflictAction": "conflict"})
+        world.settle(0)

@@ -166,3 +166,10 @@ def test_info_counts(hub: Path) -> None:
         info[name] for name in ("title", "documents", "deleted", "conflicts", "conflicted", "update_seq")
     )
     assert "documents    1\n" in done("info", hub).out
+
+
+def test_attachments_are_not_supported_yet(hub: Path) -> None:
+    outcome = run("put", hub, '{"_id": "x", "_attachments": {"a.txt": {}}}', "--json")
+    assert (8, "not_supported") == (outcome.code, outcome.error["code"])
+    done("put", hub, '{"_id": "x", "_attachments": {}}')
+    assert {"_id", "_rev"} == done("get", hub, "x").value.keys()

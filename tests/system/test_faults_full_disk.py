@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -121,3 +123,41 @@ def test_every_command_says_that_the_disk_is_full_and_works_when_it_is_not(
     full_disk.give_room(small_disk)
     assert dict.fromkeys(commands, 0) == {name: run(*words, stdin=LARGE).code for name, words in commands.items()}
     assert 0 == run("verify", a, b).code
+
+
+def test_a_batch_that_met_a_full_disk_saves_nothing_even_if_the_error_was_caught(tmp_path: Path) -> None:
+    """SQLite gives the whole transaction up by itself then; what follows must not be saved as if it were all of it."""
+    script = """
+        import resource, sys, replica
+        from replica.errors import DiskError
+        said = []
+        with replica.create(sys.argv[1]) as hub:
+            hub.put({}, unid="before")
+            resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, resource.RLIM_INFINITY))
+            try:
+                with hub.batch():
+                    hub.put({}, unid="first")
+                    for number in range(100):  # more than the cache holds: it is written before the end
+                        try:
+                            hub.put({"pad": "x" * 2**20}, unid=f"large/{number}")
+                        except DiskError:
+                            said.append("full")
+                            break
+                    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+                    try:
+                        hub.put({}, unid="last")
+                    except DiskError:
+                        said.append("given up")
+                    hub.get("before")
+            except DiskError:
+                said.append("nothing saved")
+            hub.put({}, unid="after")
+            print(*said, *(document.unid for document in hub.documents()), sep=", ")
+        """
+    told = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script), str(tmp_path / "hub.db")],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "full, given up, nothing saved, after, before\n" == told.stdout

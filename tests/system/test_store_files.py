@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import random
 import shutil
 import sqlite3
 import subprocess
@@ -14,7 +15,7 @@ import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from replica.errors import (
     Exists,
     HardLinked,
     Locked,
+    Mistake,
     NotADatabase,
     NotFound,
     Replaced,
@@ -33,6 +35,7 @@ from replica.errors import (
     TooNew,
     TooOld,
 )
+from replica.store.publish import new_file
 from replica.store.tables import SCHEMA
 
 pytestmark = pytest.mark.system
@@ -226,6 +229,16 @@ def test_a_file_cut_short_is_never_taken_for_whole(path: Path) -> None:
     assert seems_whole(path)
 
 
+@pytest.mark.parametrize("missing", [1, 511, 4095, 4096, 4097])
+def test_a_file_cut_short_is_not_written(path: Path, missing: int) -> None:
+    """SQLite by itself takes what is missing of a last page for zeros."""
+    rest = path.read_bytes()[:-missing]
+    path.write_bytes(rest)
+    with pytest.raises(Corrupt), replica.open(str(path)) as hub:
+        hub.put({})
+    assert rest == path.read_bytes()
+
+
 def seems_whole(path: Path) -> bool:
     try:
         with replica.open(str(path)) as hub:
@@ -239,6 +252,18 @@ def test_a_file_of_which_a_part_became_zeros_is_noticed(path: Path) -> None:
     for begin in range(0, len(whole), len(whole) // 7):
         path.write_bytes(whole[:begin] + bytes(1000) + whole[begin + 1000 :])
         assert not seems_whole(path) or not whole[begin : begin + 1000].strip(b"\0"), begin
+
+
+def test_reading_a_damaged_file_fails_with_our_errors_only(path: Path) -> None:
+    whole = path.read_bytes()
+    chance = random.Random(1)
+    for _ in range(60):
+        begin = chance.randrange(4096, len(whole) - 4096)
+        path.write_bytes(whole[:begin] + chance.choice([bytes(4096), chance.randbytes(50)]) + whole[begin + 4096 :])
+        with suppress(ReplicaError), replica.open(path) as hub:
+            for read in (hub.documents, hub.changes, hub.conflicts, lambda: hub.find({"n": {"$gte": 0}}), hub.verify):
+                with suppress(ReplicaError):
+                    list(read())
 
 
 def test_a_missing_file_or_folder_is_not_found_and_not_made(tmp_path: Path) -> None:
@@ -395,6 +420,7 @@ READ_ONLY = """
         try:
             return action()
         except ReplicaError as error:
+            assert ".new" not in str(error), error
             return error.code
         except Exception as error:
             return repr(error)
@@ -404,6 +430,7 @@ READ_ONLY = """
         hub = replica.open(sys.argv[1])
     except ReplicaError as error:
         found["open"] = error.code
+        assert "folder" in str(error), error
     else:
         found["open"] = "opened"
         found["len"] = attempt(lambda: len(hub))
@@ -540,9 +567,9 @@ def test_a_name_that_is_not_unicode_will_do_too(tmp_path: Path) -> None:
 
 
 def test_a_name_that_is_too_long_is_refused(tmp_path: Path) -> None:
-    for length in (250, 300, 5000):
+    for length in (240, 250, 300, 5000):
         path = str(tmp_path / ("x" * length))
-        with pytest.raises(ReplicaError):
+        with pytest.raises(Mistake, match="too long"):
             replica.create(path)
         with pytest.raises(ReplicaError):
             replica.open(path)
@@ -570,6 +597,20 @@ def test_a_relative_name_means_the_folder_at_the_time_of_opening(
     }
     with replica.open("../hub.db") as hub:
         assert 4 == len(hub)
+
+
+def test_a_relative_name_in_a_folder_that_is_gone_is_not_found(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = path.parent / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    for use in (replica.open, replica.create, replica.upgrade):
+        with pytest.raises(NotFound, match="current folder"):
+            use("hub.db")
+    with replica.open(path) as hub:
+        with pytest.raises(NotFound, match="current folder"):
+            hub.backup("backup.db")
+        assert 30 == len(hub)
 
 
 def test_a_symbolic_link_is_another_name_for_the_same_file(path: Path, tmp_path: Path) -> None:
@@ -814,3 +855,22 @@ def test_two_processes_that_create_one_file_do_not_share_it(tmp_path: Path) -> N
     with replica.open(str(tmp_path / "hub.db")) as hub:
         assert 1 == len(hub)
     assert {"hub.db"} == {entry.name for entry in tmp_path.iterdir() if not entry.name.endswith("-lock")}
+
+
+def test_whoever_comes_too_late_to_create_a_file_leaves_its_log_alone(tmp_path: Path) -> None:
+    """What was acknowledged in the file that came first is in its log; the second one finds the name taken."""
+    path = str(tmp_path / "hub.db")
+    count = "with replica.open(sys.argv[1]) as hub: print(len(hub))"
+    with ExitStack() as stack:
+
+        def come_second() -> None:
+            with new_file(path) as unfinished:
+                Path(unfinished).write_text("of the second")
+                hub = stack.enter_context(replica.create(path))
+                hub.put({}, unid="acknowledged")
+
+        with pytest.raises(Exists):
+            come_second()
+        assert "1\n" == in_python("import sys, replica\n" + count, path).communicate(timeout=60)[0]
+    with replica.open(path) as hub:
+        assert "acknowledged" in hub
