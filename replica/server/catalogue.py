@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -14,6 +13,7 @@ from replica.errors import BadSettings, Exists, IllegalName, NotFound, ReplicaEr
 from replica.replica import Replica
 from replica.server.watching import Watch
 from replica.store.faults import file_errors
+from replica.store.identity import new_id
 
 SUFFIX = ".db"
 OPEN_MAX = 64  # databases kept open that nobody uses at the moment
@@ -145,7 +145,7 @@ def _uuid(path: str) -> str:
     with file_errors(path):
         try:
             with open(path, "x", encoding="ascii") as file:
-                file.write(secrets.token_hex(16) + "\n")
+                file.write(new_id() + "\n")
         except FileExistsError:
             pass
         with open(path, encoding="ascii") as file:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from importlib.metadata import version
 
 from starlette.concurrency import run_in_threadpool
@@ -12,6 +11,7 @@ from replica.errors import BadRequest
 from replica.server.answers import answer
 from replica.server.call import Call
 from replica.server.endpoint import Endpoint
+from replica.store.identity import new_id
 
 UUIDS_MAX = 1000  # CouchDB's bound
 
@@ -39,7 +39,7 @@ async def uuids(call: Call) -> Response:
     count = call.count("count", 1) or 0
     if count > UUIDS_MAX:
         raise BadRequest(f"count parameter too large: at most {UUIDS_MAX}")
-    return answer({"uuids": [secrets.token_hex(16) for _ in range(count)]}, headers={"Cache-Control": "no-store"})
+    return answer({"uuids": [new_id() for _ in range(count)]}, headers={"Cache-Control": "no-store"})
 
 
 async def session(call: Call) -> Response:
