@@ -514,7 +514,7 @@ def test_what_is_no_sort_is_refused(sort: object) -> None:
         sort_key(sort)
 
 
-SLOW_ELSEWHERE = ["(a+)+$", "(a|aa)+$", "(a|a?)+$", "(.*a){20}$", "^(([a-z])+.)+[A-Z]([a-z])+$"]
+SLOW_ELSEWHERE = ["(a+)+$", "(a|aa)+$", "^(a|a?)+$", "(.*a){20}$", "^(([a-z])+.)+[A-Z]([a-z])+$"]
 
 
 @pytest.mark.parametrize("pattern", SLOW_ELSEWHERE)
