@@ -69,10 +69,11 @@ def _by_unid(connection: Connection, unids: list[str]) -> list[Leaf]:
 
 def index_for(connection: Connection, selector: Selector) -> str | None:
     """The index of items with which SQLite would look for candidates, if it would use one."""
+    names = indexes(connection)  # first: a plan alone does not notice that another process made or dropped one
     narrowing = selector.narrow()
     plan = connection.execute(text(f"EXPLAIN QUERY PLAN {_NARROWED.format(narrowing.sql)}"), narrowing.parameters)
     said = "\n".join(row.detail for row in plan)
-    used = [name for name in indexes(connection) if f"INDEX {_PREFIX}{name} (" in said]
+    used = [name for name in names if f"INDEX {_PREFIX}{name} (" in said]
     return max(used, key=len, default=None)
 
 
