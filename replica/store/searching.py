@@ -69,9 +69,11 @@ def _by_unid(connection: Connection, unids: list[str]) -> list[Leaf]:
 
 def index_for(connection: Connection, selector: Selector) -> str | None:
     """The index of items with which SQLite would look for candidates, if it would use one."""
-    names = indexes(connection)  # first: a plan alone does not notice that another process made or dropped one
+    names = indexes(connection)
     narrowing = selector.narrow()
-    plan = connection.execute(text(f"EXPLAIN QUERY PLAN {_NARROWED.format(narrowing.sql)}"), narrowing.parameters)
+    schema = connection.exec_driver_sql("PRAGMA schema_version").scalar()  # a plan prepared before is never made anew
+    statement = f"EXPLAIN QUERY PLAN {_NARROWED.format(narrowing.sql)} /* {schema} */"
+    plan = connection.execute(text(statement), narrowing.parameters)
     said = "\n".join(row.detail for row in plan)
     used = [name for name in names if f"INDEX {_PREFIX}{name} (" in said]
     return max(used, key=len, default=None)
