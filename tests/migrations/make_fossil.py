@@ -19,6 +19,7 @@ import replica
 from replica.canonical import canonical
 from replica.leaf import Leaf
 from replica.revision import Ancestry, Revision
+from replica.store.local import LocalDocument, write_local
 from replica.store.receive import receive
 from replica.store.tables import SCHEMA
 
@@ -80,6 +81,7 @@ def _fill(path: Path, other: Path) -> None:
         hub.delete("deleted")
         with hub._file.write() as connection:
             receive(connection, _foreign(), "elsewhere", clock())
+            write_local(connection, "_local/checkpoint", LocalDocument(3, '{"b":1,"a":2}'))
         _change(hub, "values", "again", True)
 
 
