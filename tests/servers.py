@@ -11,17 +11,24 @@ from typing import Any
 
 import uvicorn
 
-from replica.server.app import create_app
+from replica.server.app import App, create_app
 
 
 class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config) -> None:
+    """Answers those who wait for changes before it waits for its connections to end."""
+
+    def __init__(self, config: uvicorn.Config, app: App) -> None:
         super().__init__(config)
+        self._app = app
         self.ready = threading.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self.ready.set()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._app.dismiss()
+        await super().shutdown(sockets)
 
 
 @contextmanager
@@ -29,7 +36,7 @@ def serving(folder: Path | str, port: int = 0, **options: Any) -> Iterator[str]:
     """The databases in `folder`, served by a thread; the URL comes back. Everything is closed when the block ends."""
     app = create_app(str(folder), **options)
     with socket.create_server(("127.0.0.1", port)) as listener:
-        server = _Server(uvicorn.Config(app, log_level="error", lifespan="on"))
+        server = _Server(uvicorn.Config(app, log_level="error", lifespan="on"), app)
         thread = threading.Thread(target=server.run, args=([listener],), name="server")
         thread.start()
         try:
