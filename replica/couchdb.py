@@ -8,15 +8,17 @@ same ones on every replica; stored as leaves they would grow without bound.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Iterator, Mapping
 
-from replica.canonical import Json, canonical
+from replica.canonical import Json
 from replica.conflict import ROOM
 from replica.document import canonical_items, check_unid
 from replica.errors import AttachmentsNotSupported, BadDocument
 from replica.leaf import NOTHING, Leaf
 from replica.revision import NUMBER_MAX, WIDTH, Ancestor, Ancestry, Revision, entries, packed_id
 
+_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode  # in order: clients compare these texts
 _ABOUT_REVISIONS = ("_revs_info", "_conflicts", "_deleted_conflicts", "_local_seq")  # told by CouchDB, not taken
 
 
@@ -28,7 +30,9 @@ def to_json(leaf: Leaf, extra: Mapping[str, Json] | None = None) -> bytes:
     head: dict[str, Json] = {"_id": leaf.unid, "_rev": str(leaf.revision)}
     if leaf.deleted:
         head["_deleted"] = True
-    members = [b'"%b":%b' % (name.encode(), canonical(value)) for name, value in (head | dict(extra or {})).items()]
+    members = [
+        b'"%b":%b' % (name.encode(), _encode(value).encode()) for name, value in (head | dict(extra or {})).items()
+    ]
     items = leaf.intact_body[1:-1]
     return b"{" + b",".join([*members, items] if items else members) + b"}"
 

@@ -49,6 +49,8 @@ async def options(call: Call) -> dict[str, Json]:
             options[known] = readers[known](name)
     if "keys" in options and not isinstance(options["keys"], list):
         raise BadRequest("`keys` parameter must be an array.")
+    if "keys" in options and options.keys() & {"key", "startkey", "endkey"}:
+        raise BadRequest("`keys` is incompatible with `key`, `start_key` and `end_key`")
     call.check_count(len(options.get("keys", ())), "keys")
     return options
 

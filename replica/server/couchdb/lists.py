@@ -17,7 +17,9 @@ from replica.server.couchdb.kept import LOCAL, local_json
 from replica.server.couchdb.list_wish import NOTHING, PARAMETERS, Wish, named, options, wish_of
 from replica.server.couchdb.seen import Seen, Wanted
 from replica.server.endpoint import Endpoint
+from replica.server.sequences import place
 from replica.store import listing
+from replica.store.identity import read_identity
 from replica.store.leaves import Stored, leaves_of_many, update_sequence
 from replica.store.listing import Span
 from replica.store.local import all_local
@@ -76,11 +78,11 @@ def _rows(call: Call, wish: Wish, bounds: Span) -> Iterator[bytes]:
     with file.read() as connection:
         total = listing.count(connection, bounds)
         before = listing.count(connection, _before(span, bounds)) if wish.keys is None else None
-        sequence = update_sequence(connection)
+        newest = place(update_sequence(connection), read_identity(connection).instance_id)
     head: dict[str, Json] = {"total_rows": total}
     head["offset"] = None if before is None else min(total, before + wish.skip)
     if wish.update_seq:
-        head["update_seq"] = str(sequence)
+        head["update_seq"] = newest
     yield encode(head)[:-1] + b',"rows":['
     separator = b"\n"
     pages = _span_pages(file, wish, span) if wish.keys is None else _key_pages(file, wish, wish.keys)
