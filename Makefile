@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test soak bench docs clean
+.PHONY: help demo test soak bench conformance docs clean
 
 JOBS ?= 2
 SEED ?= $(shell date +%s)
@@ -10,7 +10,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
 
 demo: .venv/ready-to-run ## three replicas of real documents: edit, replicate, clash, resolve, verify
 	@PATH="$(CURDIR)/$(BIN):$$PATH" bash examples/demo.sh
@@ -28,6 +28,9 @@ soak: .venv/ready-to-test ## look for new failures for a long time; repeat a run
 
 bench: .venv/ready-to-run ## measure, side by side with others; options in ARGS="…"
 	$(BIN)/python benchmarks/run.py $(ARGS)
+
+conformance: .venv/ready-to-test ## run PouchDB's own tests against the server; SUITE=… is a copy of its repository
+	$(BIN)/python -m tests.conformance.run $(SUITE)
 
 docs: .venv/ready-to-run ## render the documents to build/docs; they read well without it
 	$(PIP) install --upgrade 'pip >= 25.1'

@@ -21,7 +21,15 @@ _UNIDS = "(SELECT value FROM json_each(:unids))"
 _SINCE = text(
     f"SELECT leaf.seq, {_OFFER}, {_SEVERAL} FROM leaf WHERE seq > :since AND {_LATEST} ORDER BY seq LIMIT :limit"
 )
+_BEFORE = text(
+    f"SELECT leaf.seq, {_OFFER}, {_SEVERAL} FROM leaf WHERE seq < :before AND {_LATEST} ORDER BY seq DESC LIMIT :limit"
+)
 _OF = text(f"SELECT leaf.seq, {_OFFER}, {_SEVERAL} FROM leaf WHERE unid IN {_UNIDS} AND {_LATEST} ORDER BY seq")
+_PENDING = "SELECT count(DISTINCT unid) FROM leaf {} WHERE seq > :since"
+_PENDING_NEAR, _PENDING_FAR = text(_PENDING.format("")), text(_PENDING.format("INDEXED BY leaf_unid"))
+_NEAR = 1000  # beyond, walking the whole index is cheaper than reading that many rows
+_STARTING = text("SELECT DISTINCT unid FROM leaf WHERE unid >= :prefix AND unid < :behind")
+_MERGED = text(f"SELECT DISTINCT unid FROM leaf WHERE unid IN {_UNIDS} AND side <> x''")
 _ALL_LEAVES = text(f"SELECT {_OFFER} FROM leaf WHERE unid IN {_UNIDS}")
 
 
@@ -68,9 +76,33 @@ def changes_since(connection: Connection, since: int, limit: int) -> Page:
     return Page(_entries(connection, rows), Position(position), last)
 
 
+def changes_before(connection: Connection, before: int, limit: int) -> Page:
+    """At most `limit` documents whose latest change was before the update sequence `before`, the newest first."""
+    rows = connection.execute(_BEFORE, {"before": before, "limit": limit}).all()
+    position = rows[-1].seq if rows else min(before, update_sequence(connection))
+    return Page(_entries(connection, rows), Position(position), len(rows) < limit)
+
+
 def changes_of(connection: Connection, unids: list[str]) -> list[Entry]:
     """The entries of these documents; those that are not here are left out."""
     return _entries(connection, connection.execute(_OF, {"unids": json.dumps(unids)}).all())
+
+
+def pending_since(connection: Connection, since: int) -> int:
+    """How many documents changed after `since`. Where that is long ago, it costs a walk over an index of all documents."""
+    near = update_sequence(connection) - since < _NEAR
+    return int(connection.execute(_PENDING_NEAR if near else _PENDING_FAR, {"since": since}).scalar_one())
+
+
+def unids_starting(connection: Connection, prefix: str) -> list[str]:
+    """The UNIDs of all documents, deleted or not, whose UNID begins so; the prefix does not end with the last character."""
+    behind = prefix[:-1] + chr(ord(prefix[-1]) + 1)
+    return list(connection.execute(_STARTING, {"prefix": prefix, "behind": behind}).scalars())
+
+
+def merged_among(connection: Connection, unids: list[str]) -> set[str]:
+    """Which of these documents have a leaf that merged or resolved others."""
+    return set(connection.execute(_MERGED, {"unids": json.dumps(unids)}).scalars())
 
 
 def _entries(connection: Connection, rows: Any) -> list[Entry]:

@@ -12,7 +12,7 @@ from replica.document import check_unid
 from replica.errors import BadDocument, Corrupt
 from replica.leaf import Leaf, next_revision, same_item
 from replica.marks import check_marks
-from replica.revision import ENTRY, NUMBER_MAX, WIDTH, Ancestor, Ancestry, Revision, join
+from replica.revision import ENTRY, NUMBER_MAX, WIDTH, Ancestor, Ancestry, Revision, entries, join
 
 ROOM = 2**20  # how often a revision with the highest number that is taken can still be saved
 
@@ -44,6 +44,8 @@ def unite(own: Iterable[Leaf], offered: Iterable[Leaf], limit: int) -> list[Leaf
         known[leaf.revision] = _bounded(leaf, limit) if mine is None else reconcile(mine, leaf, limit)
     if len(known) == 1:  # nearly every document
         return list(known.values())
+    if not all(leaf.verified for leaf in known.values()):
+        known = _inherited(known, limit)
     kept: list[Leaf] = []
     covering: list[Leaf] = []  # of a thousand leaves, most may be first revisions, which cover nothing
     for leaf in sorted(known.values(), key=_descent, reverse=True):
@@ -53,6 +55,24 @@ def unite(own: Iterable[Leaf], offered: Iterable[Leaf], limit: int) -> list[Leaf
             if leaf.ancestry.length:
                 covering.append(leaf)
     return kept
+
+
+def _inherited(known: dict[Revision, Leaf], limit: int) -> dict[Revision, Leaf]:
+    """What came through a foreign system may know its straight line only: it descends from what its ancestors merged, too.
+
+    Otherwise a resolution would be forgotten as soon as someone there saved the document again.
+    """
+    joined: dict[Revision, Leaf] = {}
+    for leaf in sorted(known.values(), key=_descent):
+        also: set[Ancestor] = set()
+        for elder in joined.values() if not leaf.verified and leaf.ancestry.length else ():
+            if (elder.ancestry.side or elder.ancestry.parents) and leaf.covers(Ancestor.of(elder.revision)):
+                also.update(entries(elder.ancestry.side + elder.ancestry.parents))
+        if also:
+            ancestry = leaf.ancestry.beside(leaf.revision.number, also, limit)
+            leaf = leaf if ancestry == leaf.ancestry else leaf._replace(ancestry=ancestry)
+        joined[leaf.revision] = leaf
+    return joined
 
 
 def _descent(leaf: Leaf) -> tuple[int, bool, str]:

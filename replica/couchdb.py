@@ -8,15 +8,17 @@ same ones on every replica; stored as leaves they would grow without bound.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Iterator, Mapping
 
-from replica.canonical import Json, canonical
+from replica.canonical import Json
 from replica.conflict import ROOM
 from replica.document import canonical_items, check_unid
 from replica.errors import AttachmentsNotSupported, BadDocument
 from replica.leaf import NOTHING, Leaf
-from replica.revision import NUMBER_MAX, Ancestor, Ancestry, Revision, entries, packed_id
+from replica.revision import NUMBER_MAX, WIDTH, Ancestor, Ancestry, Revision, entries, packed_id
 
+_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode  # in order: clients compare these texts
 _ABOUT_REVISIONS = ("_revs_info", "_conflicts", "_deleted_conflicts", "_local_seq")  # told by CouchDB, not taken
 
 
@@ -28,7 +30,9 @@ def to_json(leaf: Leaf, extra: Mapping[str, Json] | None = None) -> bytes:
     head: dict[str, Json] = {"_id": leaf.unid, "_rev": str(leaf.revision)}
     if leaf.deleted:
         head["_deleted"] = True
-    members = [b'"%b":%b' % (name.encode(), canonical(value)) for name, value in (head | dict(extra or {})).items()]
+    members = [
+        b'"%b":%b' % (name.encode(), _encode(value).encode()) for name, value in (head | dict(extra or {})).items()
+    ]
     items = leaf.intact_body[1:-1]
     return b"{" + b",".join([*members, items] if items else members) + b"}"
 
@@ -42,10 +46,21 @@ def revisions(leaf: Leaf, texts: Mapping[bytes, str]) -> dict[str, Json]:
 
 
 def with_closing_stubs(leaves: Iterable[Leaf]) -> list[Leaf]:
-    """The leaves of one document as CouchDB has to see them, in the same order, and behind them all their closing stubs."""
+    """The leaves of one document as CouchDB has to see them, in the same order, and behind them all their closing stubs.
+
+    A stub that somebody went on from is none: it stands in the straight line of another leaf.
+    """
     leaves = list(leaves)
     stubs = {stub.revision: stub for leaf in leaves for stub in closing_stubs(leaf)}
-    return leaves + [stub for revision, stub in stubs.items() if all(revision != leaf.revision for leaf in leaves)]
+    return leaves + [stub for stub in stubs.values() if not any(_follows(leaf, stub.revision) for leaf in leaves)]
+
+
+def _follows(leaf: Leaf, revision: Revision) -> bool:
+    """Whether a leaf is this revision or goes on from it, as CouchDB sees it."""
+    if leaf.revision == revision:
+        return True
+    at = (leaf.revision.number - 1 - revision.number) * WIDTH
+    return at >= 0 and leaf.ancestry.line[at : at + WIDTH] == revision.packed
 
 
 def closing_stubs(leaf: Leaf) -> Iterator[Leaf]:

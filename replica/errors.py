@@ -11,6 +11,8 @@
     │   │   ├── ReadOnly             the file or its folder cannot be written
     │   │   └── Paused               replication of this replica is switched off
     │   ├── BadDocument          not a document: JSON, UNID, revision or item names
+    │   │   ├── IllegalUnid          CouchDB's clients are told so by a word of its own
+    │   │   └── BadMember            a member that begins with `_` and means nothing
     │   ├── BadSelector          not a selector
     │   ├── TooLarge             beyond a stated limit
     │   └── NotSupported         not offered, here or yet
@@ -117,6 +119,20 @@ class BadDocument(Refused):
 
     code = "bad_document"
     hint = "A document is one JSON object; UNIDs and item names do not begin with `_`."
+
+
+class IllegalUnid(BadDocument):
+    """Over CouchDB's API: no UNID that a document can have."""
+
+    code = "illegal_unid"
+    hint = "UNIDs do not begin with `_` (`_design/…` and `_local/…` excepted), and have at most 4,096 bytes."
+
+
+class BadMember(BadDocument):
+    """Over CouchDB's API: a member of a document begins with `_` and is none that CouchDB knows."""
+
+    code = "bad_member"
+    hint = "Names of items do not begin with `_`."
 
 
 class BadSelector(Refused):
@@ -333,9 +349,12 @@ HTTP: dict[type[ReplicaError], tuple[int, str]] = {
     StaleRevision: (409, "conflict"),
     Exists: (412, "file_exists"),
     BadDocument: (400, "bad_request"),
+    IllegalUnid: (400, "illegal_docid"),
+    BadMember: (400, "doc_validation"),
     BadSelector: (400, "invalid_selector"),
     TooLarge: (413, "too_large"),
     NotSupported: (501, "not_implemented"),
+    AttachmentsNotSupported: (403, "forbidden"),  # the one word after which PouchDB and CouchDB go on with the rest
     Unsafe: (409, "unsafe"),
     Stale: (410, "stale"),
     StoreError: (500, "store_error"),

@@ -95,6 +95,16 @@ class Replica:
         self.settings: MutableMapping[str, Json] = Settings(file)
 
     @property
+    def file(self) -> SQLiteFile:
+        """The file with its transactions, for the parts of this package that stand beside this class."""
+        return self._file
+
+    @property
+    def clock(self) -> Clock:
+        """What tells the time of the saves made here."""
+        return self._clock
+
+    @property
     def peer(self) -> DirectPeer:
         """This replica as one end of a replication."""
         return DirectPeer(self._file, self._clock)

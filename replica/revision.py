@@ -106,6 +106,10 @@ class Ancestry(NamedTuple):
             return self
         return self._replace(line=self.line[: limit * WIDTH], side=self.side[: limit * ENTRY])
 
+    def beside(self, number: int, also: Iterable[Ancestor], limit: int) -> Ancestry:
+        """The ancestry of a revision whose sequence number is `number`, knowing that it descends from these, too."""
+        return self._replace(side=_beside(self.line, number, {*entries(self.side), *also}, limit))
+
     def holds(self, number: int, ancestor: Ancestor) -> bool:
         """Whether `ancestor` is in the ancestry of a revision whose sequence number is `number`."""
         at = (number - 1 - ancestor.number) * WIDTH

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+from pathlib import Path
+from typing import NoReturn
 
 import pytest
+
+PEERS = Path(__file__).parents[1] / "benchmarks/peers"
 
 
 def need(program: str) -> str:
@@ -17,6 +21,19 @@ def need(program: str) -> str:
     path = shutil.which(program)
     if path is not None:
         return path
+    _absent(f"the program {program!r}")
+
+
+def need_packages(*packages: str) -> Path:
+    """The folder in whose `node_modules` these npm packages are; as `need` where they are not."""
+    need("node")
+    for package in packages:
+        if not (PEERS / "node_modules" / package).is_dir():
+            _absent(f"the npm package {package!r} (cd benchmarks/peers && npm install)")
+    return PEERS
+
+
+def _absent(what: str) -> NoReturn:
     if os.environ.get("REPLICA_REQUIRE_ALL") == "1":
-        pytest.fail(f"this test needs the program {program!r}, which is not installed", pytrace=False)
-    pytest.skip(f"needs the program {program!r}", allow_module_level=True)
+        pytest.fail(f"this test needs {what}, which is not installed", pytrace=False)
+    pytest.skip(f"needs {what}", allow_module_level=True)

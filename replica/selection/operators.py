@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import operator
-import re
 from collections.abc import Callable
 from typing import Any, NoReturn
+
+import re2
 
 from replica.canonical import Json
 from replica.errors import BadSelector
 from replica.selection.collation import TYPES, collation_key, rank
 
 PATTERN_MAX = 1000  # characters of a $regex
+STEPS_MAX = 200_000_000  # states of a pattern times characters of a text: seconds, where a pattern is made to be slow
 
 Test = Callable[[Json], bool]
 
@@ -119,19 +121,39 @@ def _begins_with(operand: Json) -> Test:
 
 
 def _regex(operand: Json) -> Test:
-    """Python's own `re`, which can take exponential time: right as long as selectors come from the local user only.
-
-    Before selectors arrive from the network, this must become a matcher of linear time.
-    """
+    """RE2, in linear time: selectors come from strangers, too. docs/decisions/0008-regular-expressions.md has the reasons."""
     if not isinstance(operand, str):
         _refuse("$regex", "a string", operand)
     if len(operand) > PATTERN_MAX:
         raise BadSelector(f"the pattern of $regex is longer than {PATTERN_MAX:,} characters")
     try:
-        search = re.compile(operand).search
-    except (re.error, OverflowError, RecursionError, Warning) as error:
-        raise BadSelector(f"{operand[:80]!r} is not a regular expression: {error}") from error
-    return lambda value: isinstance(value, str) and search(value) is not None
+        pattern = re2.compile(operand, _quietly())
+    except re2.error as error:
+        raise BadSelector(f"{operand[:80]!r} is not a regular expression: {_said(error)}", hint=_HINT) from error
+    search, size = pattern.search, max(pattern.programsize, 1)
+
+    def test(value: Json) -> bool:
+        if not isinstance(value, str):
+            return False
+        if len(value) * size > STEPS_MAX:
+            raise BadSelector(f"the pattern {operand[:80]!r} is too costly for a text of {len(value):,} characters")
+        return search(value) is not None
+
+    return test
+
+
+_HINT = "Patterns are RE2's: without back references and look-around."
+
+
+def _quietly() -> Any:
+    options = re2.Options()
+    options.log_errors = False
+    return options
+
+
+def _said(error: Exception) -> str:
+    said = error.args[0] if error.args else ""
+    return said.decode(errors="replace") if isinstance(said, bytes) else str(said)
 
 
 def _element_matches(inside: Test) -> Test:

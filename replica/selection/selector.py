@@ -12,7 +12,8 @@ The semantics are those of https://docs.couchdb.org/en/stable/ddocs/mango.html:
 
 Different here: strings compare by code point; ``$all`` takes 1 and 1.0 as equal, like every other operator; an unknown
 ``$type`` is refused; ``{}`` beside other selectors (``{"$or": [{}, …]}``) selects everything, as it does alone; an
-escaped backslash in an item name is a backslash; ``$text`` is not offered.
+escaped backslash in an item name is a backslash; ``$text`` is not offered; ``$regex`` is RE2's, without back references
+and look-around.
 """
 
 from __future__ import annotations

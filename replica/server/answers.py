@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
-from starlette.responses import Response
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response, StreamingResponse
 
 from replica.errors import ReplicaError, http_form
 
@@ -17,6 +19,12 @@ encode = msgspec.json.Encoder().encode  # of what the server says itself; docume
 def answer(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """A JSON answer. Bytes that are JSON already are given as `msgspec.Raw`."""
     return Response(encode(value) + b"\n", status, headers, JSON)
+
+
+async def streamed(pieces: Iterator[bytes]) -> Response:
+    """A JSON answer in pieces, each of which is made in a thread. What goes wrong before the first is an error as usual."""
+    first = await run_in_threadpool(next, pieces, b"")
+    return StreamingResponse(itertools.chain([first], pieces), media_type=JSON)
 
 
 def problem(error: ReplicaError) -> Response:

@@ -42,7 +42,29 @@ class Server:
         self.limits = limits
 
 
-def create_app(folder: str, *, limits: Limits = _USUAL) -> ASGI:
+class App:
+    """The ASGI application that `create_app` makes. Routed by the path as it was sent: in `/a%2Fb/c` the database is `a/b`.
+
+    A slash at the end means nothing.
+    """
+
+    def __init__(self, app: ASGI, server: Server) -> None:
+        self._app, self._server = app, server
+
+    def dismiss(self) -> None:
+        """Let nobody wait for changes any more; to be called before the web server waits for its connections to end."""
+        self._server.catalogue.dismiss()
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
+        """Serve one request, or the lifespan."""
+        if scope["type"] == "http":
+            raw = scope.get("raw_path") or scope["path"].encode()
+            path = raw.partition(b"?")[0].decode("latin-1")
+            scope = {**scope, "path": path.rstrip("/") or "/"}
+        await self._app(scope, receive, send)
+
+
+def create_app(folder: str, *, limits: Limits = _USUAL) -> App:
     """An ASGI application that serves every database in `folder`; it may be mounted in another one.
 
     It closes the databases when its lifespan ends. `BadSettings` if the folder is not there.
@@ -56,7 +78,7 @@ def create_app(folder: str, *, limits: Limits = _USUAL) -> ASGI:
 
     app = Starlette(routes=list(_routes(server, couchdb.ENDPOINTS)), lifespan=lifespan, exception_handlers=_PROBLEMS)
     app.router.redirect_slashes = False
-    return _with_raw_path(app)
+    return App(app, server)
 
 
 def _routes(server: Server, endpoints: Iterable[Endpoint]) -> Iterable[Route]:
@@ -86,19 +108,6 @@ class _Served:
             name = decoded(request.path_params["db"])
             held = await run_in_threadpool(stack.enter_context, self._server.catalogue.use(name))
         return await self._endpoint.handler(Call(request, self._server, held))
-
-
-def _with_raw_path(app: ASGI) -> ASGI:
-    """Route by the path as it was sent: in `/a%2Fb/c` the database is `a/b`. A slash at the end means nothing."""
-
-    async def routed(scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
-        if scope["type"] == "http":
-            raw = scope.get("raw_path") or scope["path"].encode()
-            path = raw.partition(b"?")[0].decode("latin-1")
-            scope = {**scope, "path": path.rstrip("/") or "/"}
-        await app(scope, receive, send)
-
-    return routed
 
 
 async def _not_found(_: Request, error: Exception) -> Response:

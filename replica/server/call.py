@@ -76,6 +76,12 @@ class Call:
                 return parse(word)
         return None
 
+    def check_count(self, count: int, what: str) -> None:
+        """Refuse (`TooLarge`) more in one request than the server takes."""
+        most = self.server.limits.documents_max
+        if count > most:
+            raise TooLarge(f"the request names {count:,} {what}; the limit is {most:,}", hint="Ask for less at a time.")
+
     # -- the body
 
     async def body(self) -> bytes:

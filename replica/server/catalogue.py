@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 import replica
 from replica.errors import BadSettings, Exists, IllegalName, NotFound, ReplicaError
 from replica.replica import Replica
+from replica.server.pending import Pending
 from replica.server.watching import Watch
 from replica.store.faults import file_errors
 from replica.store.identity import new_id
@@ -23,11 +24,12 @@ _UUID_FILE = ".replica-server"
 
 
 class Held:
-    """A replica that is open, how many use it, and the watch on it."""
+    """A replica that is open, how many use it, the watch on it, and what is known of its feed."""
 
     def __init__(self, replica: Replica) -> None:
         self.replica = replica
         self.watch = Watch(replica)
+        self.pending = Pending()
         self.users = 0
 
 
@@ -41,6 +43,7 @@ class Catalogue:
         self.uuid = _uuid(os.path.join(self.folder, _UUID_FILE))
         self._lock = threading.Lock()
         self._open: dict[str, Held] = {}
+        self._dismissed = False
 
     def names(self) -> list[str]:
         """The names of all databases, sorted."""
@@ -89,6 +92,8 @@ class Catalogue:
         finally:
             with self._lock:
                 held.users -= 1
+                if not held.users and self._open.get(name) is not held:
+                    held.replica.close()  # another file has taken its place meanwhile
                 self._close_idle()
 
     def _take(self, name: str) -> Held:
@@ -104,6 +109,8 @@ class Catalogue:
             if held is None:
                 try:
                     held = Held(replica.open(path))
+                    if self._dismissed:
+                        held.watch.end()
                 except NotFound:
                     raise _no_such(name) from None
             self._open[name] = held
@@ -119,6 +126,13 @@ class Catalogue:
         if not _is_safe(name):
             raise _no_such(name)
         return os.path.join(self.folder, name + SUFFIX)
+
+    def dismiss(self) -> None:
+        """Let nobody wait for changes any more: the server is about to stop, and answers what it is asked first."""
+        with self._lock:
+            self._dismissed = True
+            for held in self._open.values():
+                held.watch.end()
 
     def close(self) -> None:
         """Close all databases; those who wait for changes are told."""

@@ -67,6 +67,7 @@ _SUPERSEDE = text("""
 _DELETE = text("DELETE FROM leaf WHERE seq = :seq")
 _SET_WINNER = text("UPDATE leaf SET winner = :winner WHERE seq = :seq")
 _INSERT = "INSERT INTO leaf VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # the driver's own: it is the hot one
+_TOGETHER = 500  # parameters in one statement: SQLite takes 999 everywhere
 _REMEMBER_TEXT = text("INSERT OR IGNORE INTO foreign_revision VALUES (:packed, :text)")
 _NO_CONFLICTS_OF = text("DELETE FROM conflict_document WHERE ref = :ref")
 _INSERT_CONFLICT = text("INSERT INTO conflict_document VALUES (:unid, :ref, :number, :packed)")
@@ -201,9 +202,14 @@ def foreign_texts(connection: Connection, leaves: Iterable[Leaf]) -> dict[bytes,
     """The texts of the foreign revisions in the ancestries of `leaves`, by packed form."""
     if connection.execute(text("SELECT 1 FROM foreign_revision LIMIT 1")).first() is None:
         return {}
-    named = {packed for leaf in leaves for packed in _packed_ancestors(leaf)}
-    rows = connection.execute(text("SELECT packed, text FROM foreign_revision"))
-    return {packed: words for packed, words in rows if packed in named}
+    named = list({packed for leaf in leaves for packed in _packed_ancestors(leaf)})
+    found: dict[bytes, str] = {}
+    for at in range(0, len(named), _TOGETHER):
+        some = tuple(named[at : at + _TOGETHER])
+        places = ",".join("?" * len(some))
+        rows = connection.exec_driver_sql(f"SELECT packed, text FROM foreign_revision WHERE packed IN ({places})", some)
+        found.update((packed, words) for packed, words in rows)
+    return found
 
 
 def _packed_ancestors(leaf: Leaf) -> Iterator[bytes]:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, text
 from replica.conflict import conflict_unid, winner
 from replica.document import Document
 from replica.leaf import Leaf
-from replica.revision import Ancestry, Revision
+from replica.revision import Ancestor, Ancestry, Revision
 from replica.store.leaves import conflict_leaf, leaf_query, leaves_of, revision_of, stored, winner_of
 from replica.store.sqlite import SQLiteFile
 
@@ -33,10 +33,13 @@ _COUNTS = text("""
            (SELECT count(*) FROM conflict_document) AS conflicts,
            (SELECT count(DISTINCT ref) FROM conflict_document) AS conflicted""")
 _CONFLICTED = text("SELECT DISTINCT ref AS key FROM conflict_document WHERE ref > :after ORDER BY ref LIMIT :limit")
-_OLD = text("""
+_OLD_ROW = """
     SELECT number, packed, deleted, verified, CAST(body AS BLOB) AS body, hash,
         (SELECT text FROM foreign_revision f WHERE f.packed = superseded.packed) AS foreign_text
-    FROM superseded WHERE unid = :unid ORDER BY number DESC, packed DESC""")
+    FROM superseded WHERE unid = :unid"""
+_OLD = text(f"{_OLD_ROW} ORDER BY number DESC, packed DESC")
+_OLD_ONE = text(f"{_OLD_ROW} AND number = :number AND packed = :packed")
+_OLD_NAMES = text("SELECT number, packed, deleted FROM superseded WHERE unid = :unid")
 
 
 def conflict_document(leaf: Leaf) -> Document:
@@ -75,9 +78,27 @@ def _superseded(unid: str, row: Any) -> Leaf:
     return Leaf(unid, revision, bool(row.deleted), bool(row.verified), Ancestry(), None, row.hash, row.body)
 
 
+def superseded_revision(connection: Connection, unid: str, revision: Revision) -> Leaf | None:
+    """A revision that is no leaf any more, without ancestry, if its content is still here."""
+    key = {"unid": unid, **Ancestor.of(revision)._asdict()}
+    row = connection.execute(_OLD_ONE, key).first()
+    return None if row is None else _superseded(unid, row)
+
+
+def superseded_ancestors(connection: Connection, unid: str) -> dict[Ancestor, bool]:
+    """The revisions that are no leaves any more and whose content is still here; whether each is deleted."""
+    rows = connection.execute(_OLD_NAMES, {"unid": unid})
+    return {Ancestor(row.number, row.packed): bool(row.deleted) for row in rows}
+
+
 def live_documents(file: SQLiteFile) -> Iterator[Document]:
     """The live documents in UNID order."""
-    return (Document.of(stored(row).leaf) for row in _pages(file, _LIVE))
+    return map(Document.of, live_leaves(file))
+
+
+def live_leaves(file: SQLiteFile, after: str = "") -> Iterator[Leaf]:
+    """What is shown as the live documents, in UNID order, those after the UNID `after`."""
+    return (stored(row).leaf for row in _pages(file, _LIVE, after))
 
 
 def stubs(file: SQLiteFile) -> Iterator[Document]:
@@ -119,8 +140,7 @@ def count_all(connection: Connection) -> Counts:
     return Counts(*connection.execute(_COUNTS).one())
 
 
-def _pages(file: SQLiteFile, statement: Any) -> Iterator[Any]:
-    after = ""
+def _pages(file: SQLiteFile, statement: Any, after: str = "") -> Iterator[Any]:
     while True:
         with file.read() as connection:
             rows = connection.execute(statement, {"after": after, "limit": PAGE}).all()

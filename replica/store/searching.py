@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from sqlalchemy import Connection, text
 
 from replica.document import Document
 from replica.errors import BadSelector, Exists, NotFound
+from replica.leaf import Leaf
 from replica.selection import Selector, item_expression
 from replica.store.leaves import leaf_query, stored
-from replica.store.reading import conflict_documents, in_order, live_documents
+from replica.store.reading import conflict_documents, in_order, live_leaves
 from replica.store.sqlite import SQLiteFile
 
 CHUNK = 200
@@ -22,6 +23,7 @@ _INDEX_HINT = 'A list of names: ["Form", "Total"].'
 _NAME_HINT = "Give another name (name=, --name); capitals are not told apart."
 
 _LIVE = "leaf.winner = 1 AND leaf.deleted = 0"
+_NARROWED = f"SELECT leaf.unid FROM leaf WHERE {_LIVE} AND ({{}})"
 _BY_UNID = leaf_query(f"FROM leaf WHERE unid IN (SELECT value FROM json_each(:unids)) AND {_LIVE} ORDER BY unid")
 _INDEXES = text("SELECT name FROM sqlite_master WHERE type = 'index' AND name LIKE :prefix || '%' ORDER BY name")
 
@@ -29,23 +31,33 @@ _INDEXES = text("SELECT name FROM sqlite_master WHERE type = 'index' AND name LI
 def search(file: SQLiteFile, selector: Selector, conflicts: bool) -> Iterator[Document]:
     """The live documents that match, and the conflict documents if asked for, in UNID order."""
     losing = conflict_documents(file) if conflicts else iter(())
-    for document in in_order(_candidates(file, selector), losing):
-        if _matches(selector, document):
+    for document in in_order(map(Document.of, _candidates(file, selector, "")), losing):
+        if selector.matches(document.items | {"_id": document.unid, "_rev": document.revision}):
             yield document
 
 
-def _matches(selector: Selector, document: Document) -> bool:
-    return selector.matches(document.items | {"_id": document.unid, "_rev": document.revision})
+def matching_leaves(
+    file: SQLiteFile, selector: Selector, after: str = "", on_look: Callable[[], object] = lambda: None
+) -> Iterator[Leaf]:
+    """The live documents that match, as they are stored, in UNID order, those after the UNID `after`.
+
+    `on_look` is told of each that is looked at, before that; it may raise.
+    """
+    for leaf in _candidates(file, selector, after):
+        on_look()
+        if selector.matches(leaf.items | {"_id": leaf.unid, "_rev": str(leaf.revision)}):
+            yield leaf
 
 
-def _candidates(file: SQLiteFile, selector: Selector) -> Iterator[Document]:
+def _candidates(file: SQLiteFile, selector: Selector, after: str) -> Iterator[Leaf]:
     narrowing = selector.narrow()
     if narrowing.sql == "1":
-        yield from live_documents(file)
+        yield from live_leaves(file, after)
         return
-    statement = text(f"SELECT leaf.unid FROM leaf WHERE {_LIVE} AND ({narrowing.sql})")
+    statement = text(_NARROWED.format(narrowing.sql))
     with file.read() as connection:  # sorted here: asked for an order, SQLite would rather read all than use an index
-        unids = sorted(connection.execute(statement, narrowing.parameters).scalars())
+        found_unids = connection.execute(statement, narrowing.parameters).scalars()
+        unids = sorted(unid for unid in found_unids if unid > after)
         found = _by_unid(connection, unids[:CHUNK])  # so what fits in one chunk is of one moment
     yield from found
     for at in range(CHUNK, len(unids), CHUNK):
@@ -54,9 +66,21 @@ def _candidates(file: SQLiteFile, selector: Selector) -> Iterator[Document]:
         yield from found
 
 
-def _by_unid(connection: Connection, unids: list[str]) -> list[Document]:
+def _by_unid(connection: Connection, unids: list[str]) -> list[Leaf]:
     """The documents as they are now: what was saved since they were looked up has other rows, and is still there."""
-    return [Document.of(stored(row).leaf) for row in connection.execute(_BY_UNID, {"unids": json.dumps(unids)})]
+    return [stored(row).leaf for row in connection.execute(_BY_UNID, {"unids": json.dumps(unids)})]
+
+
+def index_for(connection: Connection, selector: Selector) -> str | None:
+    """The index of items with which SQLite would look for candidates, if it would use one."""
+    names = indexes(connection)
+    narrowing = selector.narrow()
+    schema = connection.exec_driver_sql("PRAGMA schema_version").scalar()  # a plan prepared before is never made anew
+    statement = f"EXPLAIN QUERY PLAN {_NARROWED.format(narrowing.sql)} /* {schema} */"
+    plan = connection.execute(text(statement), narrowing.parameters)
+    said = "\n".join(row.detail for row in plan)
+    used = [name for name in names if f"INDEX {_PREFIX}{name} (" in said]
+    return max(used, key=len, default=None)
 
 
 def create_index(connection: Connection, items: list[str], name: str | None) -> str:

@@ -24,16 +24,19 @@ LIMIT = 1000
 
 
 def family() -> list[Leaf]:
-    """A document as a foreign system may have it: a line of revisions, a branch, a deletion; ids of ours and of theirs."""
+    """A document as a foreign system may have it: a line of revisions, a branch, a deletion; ids of ours and of theirs;
+    someone there who goes on from a merge, and knows of it only its first parent."""
     first = next_revision("d", [], b'{"n":1}', 1, LIMIT)
     foreign = Leaf("d", Revision(2, "abc"), False, False, Ancestry(first.revision.packed), None, first.hash, first.body)
     second = next_revision("d", [first], b'{"n":2.0}', 2, LIMIT)
     third = next_revision("d", [second], b'{"n":3}', 3, LIMIT)
     branch = next_revision("d", [second], b'{"b":1,"n":2.0}', 4, LIMIT)
     merged = next_revision("d", [third, branch], b'{"b":1,"n":3}', 5, LIMIT)
+    line = Ancestry(merged.revision.packed + merged.ancestry.line)
+    beyond = Leaf("d", Revision(merged.revision.number + 1, "beyond"), False, False, line, None, first.hash, first.body)
     after = next_revision("d", [foreign], b'{"n":4}', 6, LIMIT)
     stub = next_revision("d", [branch], b"{}", 7, LIMIT, deleted=True)
-    return [first, foreign, second, third, branch, merged, after, stub]
+    return [first, foreign, second, third, branch, merged, after, stub, beyond]
 
 
 FAMILY = family()

@@ -621,3 +621,32 @@ def test_an_unverified_leaf_is_not_refused_for_its_id() -> None:
         check_leaf(leaf._replace(hash=flipped(leaf.hash)))
     with pytest.raises(Corrupt, match="is not what its id says"):
         check_leaf(leaf._replace(verified=True))
+
+
+def test_what_a_foreign_system_saved_over_a_resolution_descends_from_all_that_was_resolved() -> None:
+    """CouchDB knows straight lines only: without this, the other branch would be a conflict again."""
+    first = saved({"n": 1})
+    one, other = saved({"n": 2}, first, time_ms=2), saved({"n": 3}, first, time_ms=3)
+    resolved = saved({"n": 4}, one, other, time_ms=4)
+    line = resolved.revision.packed + resolved.ancestry.line
+    after = foreign("4-zzz", {"n": 5}, line=line)
+    [kept] = unite([resolved], [after], LIMIT)
+    assert kept.revision == after.revision
+    assert unite([kept], [other], LIMIT) == [kept] == unite([other, one], [kept], LIMIT)
+    assert kept.covers(Ancestor.of(closing_stub(one, LIMIT).revision)) or kept.covers(
+        Ancestor.of(closing_stub(other, LIMIT).revision)
+    )
+    further = foreign("5-zzz", {"n": 6}, line=after.revision.packed + line)
+    [kept] = unite([kept], [further], LIMIT)
+    assert unite([kept], [other], LIMIT) == [kept]
+
+
+def test_what_a_foreign_system_saved_beside_a_resolution_does_not_bury_what_was_resolved() -> None:
+    first = saved({"n": 1})
+    one, other = saved({"n": 2}, first, time_ms=2), saved({"n": 3}, first, time_ms=3)
+    resolved = saved({"n": 4}, one, other, time_ms=4)
+    beside = foreign("3-zzz", {"n": 5}, line=one.revision.packed + one.ancestry.line)
+    together = unite([resolved], [beside], LIMIT)
+    assert {leaf.revision for leaf in together} == {resolved.revision, beside.revision}
+    [alone] = unite([], [beside], LIMIT)
+    assert {leaf.revision for leaf in unite([alone], [other], LIMIT)} == {beside.revision, other.revision}

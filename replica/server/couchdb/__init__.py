@@ -1,5 +1,18 @@
 """CouchDB's API for documents and replication, with its status codes and its words."""
 
-from replica.server.couchdb import databases, root
+from replica.server.couchdb import bulk, changes, databases, documents, finding, indexes, lists, refusals, root, upkeep
 
-ENDPOINTS = [*root.ENDPOINTS, *databases.ENDPOINTS]
+ENDPOINTS = [
+    *root.ENDPOINTS,
+    *changes.ENDPOINTS,
+    *databases.ENDPOINTS,
+    *bulk.ENDPOINTS,
+    *lists.ENDPOINTS,
+    *finding.ENDPOINTS,
+    *indexes.ENDPOINTS,
+    *upkeep.ENDPOINTS,
+    *refusals.EARLY,
+    *documents.ENDPOINTS,
+    *refusals.LATE,
+]
+"""What is more special comes first."""

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from replica.server.answers import answer
 from replica.server.call import Call
 from replica.server.endpoint import Endpoint
+from replica.server.sequences import place
 
 
 async def create(call: Call) -> Response:
@@ -36,7 +37,7 @@ def _described(call: Call) -> dict[str, Any]:
         "db_name": call.part("db"),
         "doc_count": info["documents"],
         "doc_del_count": info["deleted"],
-        "update_seq": f"{info['update_seq']}",
+        "update_seq": place(info["update_seq"], info["instance_id"]),
         "instance_start_time": "0",
         "purge_seq": "0",
         "compact_running": False,

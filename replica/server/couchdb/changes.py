@@ -1,0 +1,103 @@
+"""What is new in a database, at once, when it comes, or for as long as the client listens: `/{db}/_changes`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from replica.errors import Replaced, ReplicaError
+from replica.server.call import Call
+from replica.server.couchdb.feed import Feed
+from replica.server.couchdb.feed_forms import form_of
+from replica.server.couchdb.feed_pace import Pace
+from replica.server.couchdb.wanted_changes import Wanted, wanted
+from replica.server.endpoint import Endpoint
+from replica.server.streaming import Streamed
+from replica.server.watching import Watch
+
+HELD_CHUNKS = 3  # an answer of no more goes out in one piece, with its length: the opening, a page, the end
+_FOR_EVER = 2**63 - 1
+
+
+async def changes(call: Call) -> Response:
+    """The feed of a database."""
+    asked = await wanted(call)
+    feed = Feed(call.held, asked)
+    position, newest = await run_in_threadpool(feed.start)
+    chunks = _chunks(feed, asked, call.held.watch, position, newest)
+    media_type = form_of(asked.feed).media_type
+    if asked.feed != "normal":
+        return Streamed(chunks, media_type)
+    held = []
+    async for chunk in chunks:
+        held.append(chunk)
+        if len(held) > HELD_CHUNKS:
+            return Streamed(_all(held, chunks), media_type)
+    return Response(b"".join(held), media_type=media_type, headers={"Cache-Control": "must-revalidate"})
+
+
+async def _all(held: list[bytes], chunks: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
+    yield b"".join(held)
+    held.clear()
+    async with aclosing(chunks):
+        async for chunk in chunks:
+            yield chunk
+
+
+async def _chunks(feed: Feed, wanted: Wanted, watch: Watch, position: int, until: int) -> AsyncGenerator[bytes]:
+    """The answer, piece by piece. What is there already is told as of one moment: who writes faster cannot make it endless."""
+    form, pace = form_of(wanted.feed), Pace(wanted)
+    left, waited = wanted.limit, False
+    yield form.opening
+    try:
+        while True:
+            page = await run_in_threadpool(feed.page, position, until, left)
+            position = page.position
+            if page.rows:
+                yield form.rows(page)
+                pace.told()
+                left = None if left is None else left - len(page.rows)
+            elif pace.beat_is_due():
+                yield form.beat
+            if left == 0 or (page.last and not wanted.waits):
+                break
+            if wanted.feed == "longpoll" and pace.has_told and (page.last or waited):
+                break
+            if not page.last:
+                continue
+            while not await watch.newer(position, pace.rest_s) and not watch.ended and not pace.is_over:
+                if pace.beat_is_due():
+                    yield form.beat
+            if watch.ended or pace.is_over:
+                break
+            waited, until = True, _FOR_EVER
+        last_seq, pending = await run_in_threadpool(feed.end, position)
+    except ReplicaError as error:
+        if not watch.ended and not isinstance(error, Replaced):
+            raise
+        last_seq, pending = feed.place(position), None  # the database was deleted, or replaced by another
+    yield form.closing(last_seq, pending)
+
+
+PARAMETERS = (
+    "feed",
+    "since",
+    "last-event-id",
+    "limit",
+    "descending",
+    "style",
+    "include_docs",
+    "conflicts",
+    "heartbeat",
+    "timeout",
+    "seq_interval",
+    "filter",
+    "doc_ids",
+    "selector",
+    "view",
+)
+
+ENDPOINTS = [Endpoint(("GET", "POST"), "/{db}/_changes", changes, PARAMETERS)]

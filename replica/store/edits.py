@@ -1,0 +1,72 @@
+"""Many saves as CouchDB's clients make them: each on top of the one leaf it names, each by itself, all in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from sqlalchemy import Connection
+
+from replica.conflict import unite, winner
+from replica.couchdb import with_closing_stubs
+from replica.errors import ReplicaError, StaleRevision, TooLarge
+from replica.leaf import Leaf, next_revision
+from replica.revision import Revision
+from replica.store.leaves import Writer, leaves_of_many
+from replica.store.settings import read_setting
+
+
+class Edit(NamedTuple):
+    """What to save on top of `base`; without a base, as a new document or over a deletion stub. A stub may have items."""
+
+    unid: str
+    base: Revision | None
+    items: bytes
+    deleted: bool
+
+
+def save_edits(connection: Connection, edits: Sequence[Edit], now_ms: int) -> list[Leaf | ReplicaError]:
+    """Save them in their order. In the place of each stands the new leaf, or why there is none: `StaleRevision`, `TooLarge`.
+
+    Unlike `saving.save`, only the leaf that is named is followed, also where others have the same content: CouchDB's
+    clients see each of them.
+    """
+    here = leaves_of_many(connection, {edit.unid for edit in edits})
+    limit: int = read_setting(connection, "ancestry-limit")
+    size_max: int = read_setting(connection, "document-size-max")
+    present = {unid: [row.leaf for row in rows] for unid, rows in here.items()}
+    changed: dict[str, None] = {}
+    results: list[Leaf | ReplicaError] = []
+    for edit in edits:
+        leaves = present.get(edit.unid, [])
+        try:
+            leaf = _next(edit, leaves, size_max, limit, now_ms)
+        except ReplicaError as error:
+            results.append(error)
+            continue
+        present[edit.unid] = unite(leaves, [leaf], limit) if leaves else [leaf]
+        changed[edit.unid] = None
+        results.append(leaf)
+    writer = Writer(connection, now_ms)
+    for unid in changed:
+        writer.put(here.get(unid, []), present[unid])
+    writer.flush()
+    return results
+
+
+def _next(edit: Edit, leaves: list[Leaf], size_max: int, limit: int, now_ms: int) -> Leaf:
+    if len(edit.items) > size_max:
+        raise TooLarge(f"document {edit.unid[:80]!r} has {len(edit.items):,} bytes; the limit is {size_max:,}")
+    parents = _parents(leaves, edit.base)
+    return next_revision(edit.unid, parents, edit.items, now_ms, limit, edit.deleted)
+
+
+def _parents(leaves: list[Leaf], base: Revision | None) -> list[Leaf]:
+    """The leaf to follow: as CouchDB sees them, so that a merged or resolved branch can be gone on with from its stub."""
+    shown = winner(leaves)
+    if base is None and (shown is None or shown.deleted):
+        return [] if shown is None else [shown]
+    parents = [leaf for leaf in with_closing_stubs(leaves) if leaf.revision == base]
+    if not parents:
+        raise StaleRevision("Document update conflict.")
+    return parents
