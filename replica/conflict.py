@@ -12,7 +12,7 @@ from replica.document import check_unid
 from replica.errors import BadDocument, Corrupt
 from replica.leaf import Leaf, next_revision, same_item
 from replica.marks import check_marks
-from replica.revision import ENTRY, NUMBER_MAX, WIDTH, Ancestor, Ancestry, Revision, entries, join
+from replica.revision import ENTRY, NUMBER_MAX, WIDTH, Ancestor, Ancestry, Revision, join
 
 ROOM = 2**20  # how often a revision with the highest number that is taken can still be saved
 
@@ -58,19 +58,17 @@ def unite(own: Iterable[Leaf], offered: Iterable[Leaf], limit: int) -> list[Leaf
 
 
 def _inherited(known: dict[Revision, Leaf], limit: int) -> dict[Revision, Leaf]:
-    """What came through a foreign system may know its straight line only: it descends from what its ancestors merged, too.
+    """What came through a foreign system descends from all that its known ancestors descend from, told or not.
 
-    Otherwise a resolution would be forgotten as soon as someone there saved the document again.
+    CouchDB tells straight lines, and no more of them than it keeps: otherwise a resolution would be forgotten as soon as
+    someone there saved the document again.
     """
     joined: dict[Revision, Leaf] = {}
     for leaf in sorted(known.values(), key=_descent):
-        also: set[Ancestor] = set()
         for elder in joined.values() if not leaf.verified and leaf.ancestry.length else ():
-            if (elder.ancestry.side or elder.ancestry.parents) and leaf.covers(Ancestor.of(elder.revision)):
-                also.update(entries(elder.ancestry.side + elder.ancestry.parents))
-        if also:
-            ancestry = leaf.ancestry.beside(leaf.revision.number, also, limit)
-            leaf = leaf if ancestry == leaf.ancestry else leaf._replace(ancestry=ancestry)
+            if elder.ancestry.length and leaf.covers(Ancestor.of(elder.revision)):
+                ancestry = leaf.ancestry.above(leaf.revision.number, elder.revision, elder.ancestry, limit)
+                leaf = leaf if ancestry == leaf.ancestry else leaf._replace(ancestry=ancestry)
         joined[leaf.revision] = leaf
     return joined
 

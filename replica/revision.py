@@ -106,9 +106,18 @@ class Ancestry(NamedTuple):
             return self
         return self._replace(line=self.line[: limit * WIDTH], side=self.side[: limit * ENTRY])
 
-    def beside(self, number: int, also: Iterable[Ancestor], limit: int) -> Ancestry:
-        """The ancestry of a revision whose sequence number is `number`, knowing that it descends from these, too."""
-        return self._replace(side=_beside(self.line, number, {*entries(self.side), *also}, limit))
+    def above(self, number: int, elder: Revision, ancestry: Ancestry, limit: int) -> Ancestry:
+        """The ancestry of a revision whose sequence number is `number`, with all that its ancestor `elder` descends from."""
+        at = (number - elder.number) * WIDTH
+        below, tail = self.line[:at], Ancestry(self.line[at:])
+        if below[at - WIDTH :] != elder.packed:
+            below, tail = self.line, Ancestry()
+            also = ancestry.all(elder.number)
+        else:
+            tail = join(elder.number, tail, ancestry, limit)
+            also = set(entries(tail.side + tail.parents))
+        line = (below + tail.line)[: limit * WIDTH]
+        return self._replace(line=line, side=_beside(line, number, {*entries(self.side), *also}, limit))
 
     def holds(self, number: int, ancestor: Ancestor) -> bool:
         """Whether `ancestor` is in the ancestry of a revision whose sequence number is `number`."""

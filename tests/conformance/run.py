@@ -2,7 +2,7 @@
 
 PATH is a copy of PouchDB's repository; its dependencies are installed and its modules built there at the first run. Nothing
 of it is kept here: only `results.txt`, one line a test, sorted by its name. `reasons.json` explains the tests that do not
-pass, [pattern of the name, reason]; one without a reason makes the run fail, as does a reason without a test.
+pass, [pattern of the name, reason]; one without a reason makes the run fail.
 """
 
 from __future__ import annotations

@@ -641,6 +641,15 @@ def test_what_a_foreign_system_saved_over_a_resolution_descends_from_all_that_wa
     assert unite([kept], [other], LIMIT) == [kept]
 
 
+def test_what_a_foreign_system_forgot_of_an_ancestry_is_still_known() -> None:
+    line = [Revision(number, text * 32).packed for number, text in ((3, "c"), (2, "b"), (1, "a"))]
+    elder = foreign("3-" + "c" * 32, {"n": 3}, line=line[1] + line[2])
+    [kept] = unite([elder], [foreign("4-" + "d" * 32, {"n": 4}, line=line[0])], LIMIT)
+    assert kept.ancestry.line == b"".join(line)
+    [bounded] = unite([elder], [foreign("4-" + "d" * 32, {"n": 4}, line=line[0])], 2)
+    assert bounded.ancestry.line == line[0] + line[1]
+
+
 def test_what_a_foreign_system_saved_beside_a_resolution_does_not_bury_what_was_resolved() -> None:
     first = saved({"n": 1})
     one, other = saved({"n": 2}, first, time_ms=2), saved({"n": 3}, first, time_ms=3)
