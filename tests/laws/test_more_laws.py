@@ -5,20 +5,24 @@ Each test needs nothing but a folder, so that `tests.planted.hunt` can call it w
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import sqlite3
 import tempfile
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import replica
 from replica.engine.peer import Batch
+from replica.errors import SuddenlyEmpty
 from replica.files import read_document
 from replica.leaf import next_revision
-from replica.store.sessions import Session
-from tests.saboteurs import LANES, Cut, Meddler
+from replica.store.sessions import KEPT, Session
+from tests.saboteurs import LANES, Cut, CutBefore, Meddler
 from tests.saboteurs import replicate as by_lane
-from tests.world import expect, revisions, small_batches
+from tests.world import World, expect, revisions, small_batches
 
 LIMIT = 1000
 
@@ -44,6 +48,7 @@ def test_law_1_verified_bytes_reach_every_replica(tmp_path: Path) -> None:
             by_lane(far, hub, lane=lane)
             assert ['{"n":1.0}'] * 3 == [replica.Document(each.get("d").items).to_json() for each in (hub, laptop, far)]
             assert hub.compare(far)["ok"]
+            assert [1, 1, 1] == [len(each.revisions("d")) for each in (hub, laptop, far)]
 
 
 def test_law_2_a_losing_leaf_stays_however_long_the_winner_is_edited(tmp_path: Path) -> None:
@@ -86,6 +91,32 @@ def test_law_5_what_was_not_taken_is_not_remembered(tmp_path: Path) -> None:
             assert before == failing.history()
             assert "d" not in failing
     hub.close()
+
+
+def test_law_5_a_page_that_was_cut_between_its_parts_goes_on_with_the_next(tmp_path: Path) -> None:
+    """What is remembered is how far the documents of a part go, and not one further."""
+    for step in range(2, 20):
+        hub, laptop = pair(tmp_path)
+        with hub, laptop, small_batches(3):  # three documents are a page, two of them too much for one part
+            hub.put_many(replica.Document({"pad": "x" * 40}, unid=str(n)) for n in range(3))
+            with suppress(Cut):
+                by_lane(laptop, hub, "pull", trouble=CutBefore(step))
+            by_lane(laptop, hub, "pull")
+            assert laptop.compare(hub)["ok"], step
+
+
+def test_law_5_of_many_sessions_the_newest_are_kept_and_count(tmp_path: Path) -> None:
+    for lane in LANES:
+        hub, laptop = pair(tmp_path)
+        with hub, laptop:
+            for number in range(KEPT + 5):
+                hub.put({}, unid=str(number))
+                report = by_lane(laptop, hub, "pull", lane=lane).pull
+                assert report is not None
+                assert 1 == report.read
+            kept = [[session.id for session in each.history() if session.position > 0] for each in (hub, laptop)]
+            assert kept[0] == kept[1]
+            assert KEPT == len(kept[0])
 
 
 def test_law_6_a_backup_from_the_middle_of_a_session_catches_up(tmp_path: Path) -> None:
@@ -159,6 +190,39 @@ def test_law_6_a_restored_file_takes_a_new_name(tmp_path: Path) -> None:
             replica.replicate(restored, hub)
             assert name != restored.identity.instance_id
             assert (name,) == restored.identity.former_ids
+
+
+def test_law_6_a_source_that_cannot_remember_is_known_by_all_its_last_entries(tmp_path: Path) -> None:
+    """Restored, and edited until its feed is as long as it was: some of what it held then is still there, and not all."""
+    for lane in LANES:
+        with World(2) as world:
+            world.put(0, 2, {"n": "before"})
+            world.back_up(0)
+            world.put(0, 0, {"n": 1})
+            world.edit(0, 1, 0, {"n": 2})
+            world.read_only(1, 0, lane)
+            world.restore(0)
+            world.put(0, 1, {"n": "after"})
+            world.edit(0, 1, 0, {"n": "after that"})
+            world.read_only(1, 0, lane)
+
+
+def test_law_6_a_replica_that_lost_everything_is_not_taken_for_a_new_one(tmp_path: Path) -> None:
+    """Restored from a backup made before the first document, and renamed for that: nothing moves until somebody says so."""
+    for who, direction in itertools.product((0, 1), ("pull", "push", "both")):
+        with World(2) as world:
+            world.back_up(who)
+            world.put(0, 0, {"n": 1})
+            world.replicate(0, 0, "both", "attached")
+            world.restore(who)
+            here, there = (twin.library for twin in world.twins)
+            held = [revisions(each) for each in (here, there)]
+            for _ in range(2):
+                expect(SuddenlyEmpty, partial(replica.replicate, here, there, direction))
+                assert held == [revisions(each) for each in (here, there)]
+            assert replica.replicate(here, there, force=True).ok
+            assert replica.replicate(here, there, direction).ok
+            assert 1 == len(here) == len(there)
 
 
 def test_law_8_what_was_refused_comes_when_it_may(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import replica
 from replica.engine.peer import Batch
 from replica.leaf import Leaf, next_revision
-from replica.revision import WIDTH, Ancestry, Revision
+from replica.revision import ENTRY, WIDTH, Ancestry, Revision
 from replica.store.leaves import leaves_of
 from replica.store.sessions import Session
 from tests.property.machine import histories
@@ -47,7 +47,8 @@ def mangled(leaf: Leaf, how: int, known: int) -> Leaf:
     if how == 0 and known >= 5:
         return leaf
     other = leaf if how < 2 or leaf.deleted else next_revision("d", [], b'{"mangled":%d}' % how, 0, LIMIT)
-    ancestry = leaf.ancestry._replace(line=leaf.ancestry.line[: known * WIDTH])
+    line, side, _ = leaf.ancestry
+    ancestry = leaf.ancestry._replace(line=line[: known * WIDTH], side=side[: (known - 1) * ENTRY])
     return leaf._replace(verified=False, marks=None, body=other.body, hash=other.hash, ancestry=ancestry)
 
 

@@ -212,7 +212,7 @@ def test_a_workload_that_hangs_is_ended_and_named(workload: Callable[[str], Path
             (folder / "here").touch()
             threading.Event().wait()
     """)
-    with Rig(workload(source), timeout_s=0.5) as rig:
+    with Rig(workload(source), timeout_s=3) as rig:
         outcome = rig.run("work", rig.folder.parent / "base")
     assert "timed out" == outcome.end
     assert 1 == len(failures([outcome]))
