@@ -83,14 +83,14 @@ def test_the_feed_comes_in_pages_that_join_without_a_gap(here: replica.Replica, 
 def test_a_leaf_that_was_accepted_can_be_fetched_as_it_was(peer: Peer) -> None:
     leaf = first()
     peer.accept(batch(leaf), dry_run=False)
-    assert [leaf] == peer.fetch([("a", leaf.revision)])
+    assert [leaf] == peer.fetch([("a", leaf.revision)]).leaves
 
 
 def test_what_is_none_of_the_leaves_is_left_out(peer: Peer) -> None:
     old = first()
     new = next_revision("a", [old], b'{"n":2}', 2, LIMIT)
     peer.accept(batch(new), dry_run=False)
-    assert [] == peer.fetch([("a", old.revision), ("b", old.revision)])
+    assert [] == peer.fetch([("a", old.revision), ("b", old.revision)]).leaves
 
 
 def test_nothing_is_missing_of_a_document_whose_leaves_are_covered(peer: Peer) -> None:
@@ -189,7 +189,7 @@ def test_verified_bytes_replace_unverified_ones_and_enter_the_feed(peer: Peer) -
     peer.accept(batch(through_javascript), dry_run=False)
     before = peer.greet(None).update_seq
     assert 1 == peer.accept(batch(leaf), dry_run=False).replaced
-    assert [leaf] == peer.fetch([("a", leaf.revision)])
+    assert [leaf] == peer.fetch([("a", leaf.revision)]).leaves
     assert before < peer.greet(None).update_seq
     assert 0 == peer.accept(batch(through_javascript), dry_run=False).replaced
 
