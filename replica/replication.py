@@ -11,8 +11,7 @@ from replica.engine.meeting import Options, Transfer, meet
 from replica.engine.peer import Peer
 from replica.engine.replicate import Progress, Task, transfer
 from replica.engine.report import Report
-from replica.replica import FilePath, Replica
-from replica.replica import open as open_replica
+from replica.replica import FilePath, Replica, open_path
 from replica.store.identity import new_id
 from replica.tally import Tally
 from replica.transports.address import is_address
@@ -77,13 +76,12 @@ def _way(here: Peer, there: Peer, force: bool) -> Transfer:
 def _reached(end: End, network: Network | None) -> Iterator[Peer]:
     """The peer at one end. What only the network needs is imported when there is an address."""
     if isinstance(end, Replica):
-        end.peer.file.check_outside("replication")  # a peer would remember what is not durable yet
-        yield end.peer
+        yield end.end()
     elif is_address(end):
         from replica.transports.connecting import connected
 
         with connected(str(end), network) as peer:
             yield peer
     else:
-        with open_replica(end) as replica:
-            yield replica.peer
+        with open_path(end) as replica:
+            yield replica.end()

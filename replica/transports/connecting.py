@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from random import random
 
 from replica.engine.peer import Peer
-from replica.transports.address import Address, parse_address
+from replica.transports.address import parse_address
 from replica.transports.couchdb.peer import CouchPeer
 from replica.transports.network import PLAIN, Network
 from replica.transports.retrying import Patience
@@ -15,19 +15,18 @@ from replica.transports.throttled import Meter
 from replica.transports.web import Web
 
 
-@contextmanager
-def web_to(address: Address, network: Network | None) -> Iterator[Web]:
-    """A patient connection to a database on a server, as long as the block lasts."""
+def web_at(address: str, network: Network | None) -> Web:
+    """A patient connection to the database at an address. `Mistake`, `BadSettings`; nothing is sent yet."""
     network = network or PLAIN
-    web = Web(address, network.client(address), Meter(network.bytes_per_second), Patience(random))
-    try:
-        yield web
-    finally:
-        web.close()
+    where = parse_address(address)
+    return Web(where, network.client(where), Meter(network.bytes_per_second), Patience(random))
 
 
 @contextmanager
 def connected(address: str, network: Network | None) -> Iterator[Peer]:
     """The peer at an address, as long as the block lasts."""
-    with web_to(parse_address(address), network) as web:
+    web = web_at(address, network)
+    try:
         yield CouchPeer(web)
+    finally:
+        web.close()

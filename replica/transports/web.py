@@ -153,7 +153,10 @@ def complaint(response: httpx2.Response, address: Address) -> ReplicaError:
         kind = TransportError if response.status_code >= 500 else NotAllowed
     reason = body.get("reason") or response.reason_phrase
     hint = body.get("hint")
-    return kind(f"{address}: {reason} ({response.status_code})", hint=hint if isinstance(hint, str) else None)
+    error = kind(f"{address}: {reason} ({response.status_code})", hint=hint if isinstance(hint, str) else None)
+    if isinstance(error, NotFound):
+        error.deleted = body.get("reason") == "deleted"
+    return error
 
 
 def _json_of(response: httpx2.Response) -> dict[str, Any]:

@@ -16,6 +16,8 @@ from replica.transports.web import Web
 
 UNKNOWN = b"\xff" * 32  # the hash of bytes that were not seen: no copy is exchanged for them
 ASKED_FOR = 500  # documents by name in one question
+LIVE = {"feed": "longpoll", "heartbeat": "10000"}  # a sign of life every ten seconds, while there is nothing to tell
+SILENCE_S = 60.0  # without any sign of life, after which a server counts as gone
 LOOKED_BACK = 32  # changes
 
 
@@ -48,10 +50,10 @@ class Feed:
         self._web = web
         self.looks_back = False
 
-    def since(self, since: Position, limit: int) -> Page:
-        """What changed after `since`. The numbers grow from entry to entry, whatever the server's do."""
+    def since(self, since: Position, limit: int, wait: bool = False) -> Page:
+        """What changed after `since`; `wait` waits until there is something. The numbers grow, whatever the server's do."""
         seq, earlier = _names(since)
-        answer = self._ask({"since": seq, "limit": str(limit)})
+        answer = self._ask({"since": seq, "limit": str(limit)} | (LIVE if wait else {}), timeout=SILENCE_S)
         entries = []
         number, names = since.number, [earlier, seq]
         for row in answer.results:
@@ -77,8 +79,8 @@ class Feed:
             for row in self._ask({"filter": "_doc_ids"}, asked).results:
                 yield Entry(seq_number(row.seq), row.id, list(_offers(row)))
 
-    def _ask(self, params: dict[str, str], value: Any = None) -> Answer:
-        return ask(self._web, "_changes", Answer, value, params={"style": "all_docs", **params})
+    def _ask(self, params: dict[str, str], value: Any = None, timeout: float | None = None) -> Answer:
+        return ask(self._web, "_changes", Answer, value, params={"style": "all_docs", **params}, timeout=timeout)
 
     def _token(self, names: list[str]) -> str:
         """The last of these names; where asked for with an earlier one, from which the last changes can be read again."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -30,12 +31,20 @@ JSON = {"Content-Type": "application/json", "Accept": "application/json"}
 
 
 def ask(
-    web: Web, path: str, kind: type[T], value: Any = None, *, method: str | None = None, params: Mapping[str, str] = {}
+    web: Web,
+    path: str,
+    kind: type[T],
+    value: Any = None,
+    *,
+    method: str | None = None,
+    params: Mapping[str, str] = MappingProxyType({}),
+    timeout: float | None = None,
 ) -> T:
     """The answer to a GET, or to a POST of `value`. `TransportError` if it is not what CouchDB answers."""
     content = None if value is None else msgspec.json.encode(value)
     method = method or ("GET" if value is None else "POST")
-    return understand(web, web.call(method, path, content=content, headers=JSON, params=params).content, kind)
+    answer = web.call(method, path, content=content, headers=JSON, params=params, timeout=timeout)
+    return understand(web, answer.content, kind)
 
 
 def understand(web: Web, answer: bytes, kind: type[T]) -> T:
