@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping
 from typing import Any
 
 from replica.canonical import Json
@@ -20,6 +20,7 @@ from replica.resolving import Conflict, chosen, conflict_of
 from replica.revision import Revision
 from replica.selection import compile_selector
 from replica.sorting import arranged
+from replica.store.callbacks import nobody
 from replica.store.identity import new_unid
 from replica.store.sessions import Position
 from replica.store.settings import SETTINGS
@@ -157,15 +158,17 @@ class RemoteReplica(Replica):
         """What `Replica.info` tells, with None for what the server does not say."""
         return self._library.info()
 
-    def copy(self, path: FilePath) -> Replica:
+    def copy(self, path: FilePath, *, on_progress: Callable[[int, int], object] = nobody) -> Replica:
         """Make a new replica of the same database at `path`, in a file here. `Exists`.
+
+        `on_progress` is called after every batch with how much of the server's feed is done and how much there is.
 
         If the server fails on the way, what arrived is kept, and `replicate pull` goes on.
         """
         about = self.info()
         made = create_empty(path, about["replica_id"], "", self._clock)
         try:
-            replicate(made, self, "pull")
+            replicate(made, self, "pull", on_progress=lambda progress: on_progress(progress.done, progress.total))
         except ReplicaError as error:
             made.close()
             error.hint = f"What arrived is kept: `replicate pull {os.fsdecode(path)} {self.path}` goes on."

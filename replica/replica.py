@@ -12,7 +12,7 @@ from replica.canonical import Json
 from replica.clock import Clock, system_clock
 from replica.document import Document, check_items, check_unid
 from replica.engine.peer import Peer
-from replica.errors import BadDocument, BadSelector, NotFound
+from replica.errors import BadDocument, BadSelector, Mistake, NotFound
 from replica.following import Change, follow
 from replica.resolving import Conflict, find_conflicts, resolve_all, resolve_one
 from replica.revision import Revision
@@ -272,8 +272,10 @@ class Replica:
         with self._file.write():
             yield self
 
-    def changes(self, since: int = 0, *, live: bool = False) -> Iterator[Change]:
+    def changes(self, since: int | str = 0, *, live: bool = False) -> Iterator[Change]:
         """What changed after the update sequence `since`: one entry per document, at its latest. `live` waits for more."""
+        if not isinstance(since, int) or since < 0:
+            raise Mistake(f"{since!r} is no update sequence", hint="Here it is a whole number from 0.")
         return follow(self._file, since, live)
 
     # -- conflicts
