@@ -71,7 +71,10 @@ class Peer(Protocol):
         """What changed after `since`: at most `limit` documents."""
 
     def changes_up_to(self, position: Position, limit: int) -> list[Entry]:
-        """What is left of the last `limit` changes up to `position`; documents that changed again since are left out."""
+        """What is left of the last changes up to `position`, about `limit`; documents that changed again since are left out.
+
+        Asked again for the same position, it names nothing that it did not name before.
+        """
 
     def changes_of(self, unids: list[str]) -> list[Entry]:
         """The present state of these documents."""

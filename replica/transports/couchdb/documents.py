@@ -125,6 +125,8 @@ class Documents:
                 text = read_bounded(response, self._web.address, MOST)
         except NotFound:
             return None
+        except BadDocument as error:
+            return error.code
         return TooLarge.code if text is None else _first(understand(self._web, text, list[Found]))
 
 

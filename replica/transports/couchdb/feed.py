@@ -66,11 +66,11 @@ class Feed:
         return Page(entries, position, last=len(entries) < limit)
 
     def up_to(self, position: Position, limit: int) -> list[Entry]:
-        """What is left of the last changes up to `position`, by the server's own numbers."""
+        """What is left of the last changes up to `position`, by the server's own numbers: of those since a fixed place."""
         _, earlier = _names(position)
         rows = self._ask({"since": earlier, "limit": str(2 * LOOKED_BACK + limit)}).results
         entries = [Entry(seq_number(row.seq), row.id, list(_offers(row))) for row in rows]
-        return [entry for entry in entries if entry.sequence <= position.number][-limit:]
+        return [entry for entry in entries if entry.sequence <= position.number]
 
     def of(self, unids: list[str]) -> Iterator[Entry]:
         """The present state of these documents."""

@@ -100,6 +100,6 @@ def refused_in(value: dict[str, Any]) -> list[Failure]:
 def with_refused(value: dict[str, Any], judged: Iterable[str], refused: Iterable[Failure]) -> dict[str, Any]:
     """The document with what it did not take now, and without what was said before of the documents `judged`."""
     known = [each for each in refused_in(value) if each.unid not in set(judged)]
-    listed = sorted({(each.unid, each.revision, each.code) for each in [*known, *refused]})
+    listed = sorted(map(list, {(each.unid, each.revision, each.code) for each in [*known, *refused]}))
     rest = {name: value[name] for name in value if name != "refused"}
     return {**rest, "refused": listed} if listed else rest

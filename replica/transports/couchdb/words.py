@@ -57,8 +57,11 @@ def understand(web: Web, answer: bytes, kind: type[T]) -> T:
 
 
 def path_of(unid: str) -> str:
-    """Where a document is, below its database."""
-    return "/".join(quote(part, safe="") for part in unid.split("/", 1)) if unid[:1] == "_" else quote(unid, safe="")
+    """Where a document is, below its database. `BadDocument` for a UNID that would lead out of it on the way."""
+    parts = unid.split("/", 1) if unid[:1] == "_" else [unid]
+    if not {".", ".."}.isdisjoint(parts):
+        raise BadDocument(f"the document {unid!r} cannot be asked for by name: on its way the name is taken for a path")
+    return "/".join(quote(part, safe="") for part in parts)
 
 
 def seq_text(seq: Any) -> str:
