@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import TCPServer
 from typing import Any, NamedTuple
 
 import httpx2
@@ -53,15 +57,17 @@ class Middleman:
     def ask(self, asked: Asked) -> Told:
         """What the server behind answers."""
         passed = {name: asked.headers[name] for name in ("content-type", "accept") if name in asked.headers}
-        response = self._client.request(
-            asked.method, self._behind + asked.path, content=asked.body or None, headers=passed
-        )
+        path = re.sub(r"^http://[^/]*", "", asked.path)
+        response = self._client.request(asked.method, self._behind + path, content=asked.body or None, headers=passed)
         return Told(response.status_code, response.content)
 
 
 @contextmanager
-def between(behind: str) -> Iterator[Middleman]:
-    """A middleman in front of the server at `behind`, as long as the block lasts."""
+def between(behind: str, tls: ssl.SSLContext | None = None, unix: str | None = None) -> Iterator[Middleman]:
+    """A middleman in front of the server at `behind`, as long as the block lasts.
+
+    On a free port, with `tls` if given; or on a Unix socket. Asked as a proxy, it also goes to the server behind.
+    """
     middleman = Middleman(behind)
 
     class Handler(BaseHTTPRequestHandler):
@@ -89,11 +95,23 @@ def between(behind: str) -> Iterator[Middleman]:
         def handle_error(self, *_: Any) -> None:
             pass  # whoever asked has gone
 
-    server = Server(("127.0.0.1", 0), Handler)
+    class UnixServer(Server):
+        address_family = socket.AF_UNIX
+
+        def server_bind(self) -> None:
+            TCPServer.server_bind(self)
+
+        def get_request(self) -> tuple[socket.socket, Any]:
+            return super().get_request()[0], ("unix", 0)
+
+    server = UnixServer(unix, Handler) if unix else Server(("127.0.0.1", 0), Handler)  # type: ignore[arg-type]
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:
-        middleman.url = f"http://127.0.0.1:{server.server_port}"
+        if not unix:
+            middleman.url = f"http{'s' if tls else ''}://127.0.0.1:{server.server_address[1]}"
         yield middleman
     finally:
         server.shutdown()
