@@ -15,10 +15,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.house.source import ROOT
-from tests.needs import need
+from tests.needs import need, need_packages
 
-PROGRAM = ROOT / "benchmarks" / "peers" / "node_modules" / "pouchdb-server" / "bin" / "pouchdb-server"
 _client = httpx2.Client(timeout=60, trust_env=False)
 _numbers = itertools.count()
 
@@ -63,11 +61,18 @@ class CouchDB:
 @contextmanager
 def running(folder: Path, port: int = 0, in_memory: bool = True) -> Iterator[CouchDB]:
     """A server as long as the block lasts; its data, if they are not in memory only, are in `folder`."""
-    node = need("node")
-    if not PROGRAM.exists():
-        need(f"pouchdb-server (npm install in {PROGRAM.parents[3].relative_to(ROOT)})")
+    program = need_packages("pouchdb-server") / "node_modules" / "pouchdb-server" / "bin" / "pouchdb-server"
     port = port or _free_port()
-    words = [node, str(PROGRAM), "-p", str(port), "-o", "127.0.0.1", "--no-color", *(["-m"] if in_memory else [])]
+    words = [
+        need("node"),
+        str(program),
+        "-p",
+        str(port),
+        "-o",
+        "127.0.0.1",
+        "--no-color",
+        *(["-m"] if in_memory else []),
+    ]
     with subprocess.Popen(words, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         try:
             assert process.stdout is not None

@@ -6,22 +6,20 @@ the sessions (`memory`). What it is called comes from the server's uuid and its 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 
 import msgspec
 
 from replica.changes import Entry, Offer, Page
-from replica.conflict import unite
 from replica.engine.peer import Batch, Fetched, Greeting
 from replica.errors import NotAllowed, NotAuthenticated
-from replica.leaf import NOTHING, Leaf
-from replica.revision import Ancestry, Revision
+from replica.leaf import Leaf
+from replica.revision import Revision
 from replica.store.receive import is_sound
 from replica.store.sessions import Position, Session
 from replica.tally import Failure, Tally
 from replica.transports.couchdb.documents import Documents
-from replica.transports.couchdb.feed import Feed, by_unid, offered
+from replica.transports.couchdb.feed import Feed, by_unid
 from replica.transports.couchdb.identity import Database, identify
 from replica.transports.couchdb.memory import (
     MARKER,
@@ -32,31 +30,12 @@ from replica.transports.couchdb.memory import (
     with_refused,
     with_session,
 )
+from replica.transports.couchdb.winners import count, winners
 from replica.transports.couchdb.words import ask, seq_number, seq_text
 from replica.transports.couchdb.writing import outgoing, write
 from replica.transports.web import Web
 
 FORMER_ASKED = 5  # former names of ours under which sessions are looked for
-
-
-class State(msgspec.Struct):
-    """What `_all_docs` tells of a document's winner."""
-
-    rev: str
-    deleted: bool = False
-
-
-class Row(msgspec.Struct):
-    """A row of `_all_docs`; without a value if there is no such document."""
-
-    key: str
-    value: State | None = None
-
-
-class Rows(msgspec.Struct):
-    """The answer of `_all_docs`."""
-
-    rows: list[Row]
 
 
 class Missing(msgspec.Struct):
@@ -181,44 +160,20 @@ class CouchPeer:
             tally.refuse(failure, failure.code)
         tally.bytes = sum(len(leaf.body) for leaf in batch.leaves)
         leaves = [leaf for leaf in batch.leaves if is_sound(leaf, tally)]
-        before = self._winners({leaf.unid for leaf in leaves})
+        before = winners(self.web, {leaf.unid for leaf in leaves})
         refused = [] if dry_run else list(write(self.web, outgoing(leaves, batch.texts)))
         for failure in refused:
             tally.refuse(failure, failure.code)
-        _count(tally, before, leaves, {(failure.unid, failure.revision) for failure in refused})
+        count(tally, before, leaves, {(failure.unid, failure.revision) for failure in refused})
         if not dry_run:
             self._note(batch.session.peer).change(lambda value: _after(value, batch, tally))
         return tally
-
-    def _winners(self, unids: Iterable[str]) -> dict[str, Leaf]:
-        """The winners of documents that are there: all that is told cheaply, and enough to count by."""
-        keys = sorted(unids)
-        rows = ask(self.web, "_all_docs", Rows, {"keys": keys}).rows if keys else []
-        return {row.key: _shown(row.key, row.value) for row in rows if row.value is not None}
 
 
 def _is_empty(database: Database) -> bool:
     if database.doc_del_count is None:  # a PouchDB server does not count them
         return database.doc_count == 0 and seq_number(database.update_seq) == 0
     return database.doc_count == 0 and database.doc_del_count == 0
-
-
-def _shown(unid: str, state: State) -> Leaf:
-    """A leaf that stands for one of which only the revision is known; its content is taken for different from any other."""
-    other = hashlib.sha256(state.rev.encode()).digest()
-    return Leaf(unid, offered(state.rev), state.deleted, False, Ancestry(), None, other, NOTHING)
-
-
-def _count(tally: Tally, before: dict[str, Leaf], leaves: Iterable[Leaf], refused: set[tuple[str, str]]) -> None:
-    taken: dict[str, list[Leaf]] = {}
-    for leaf in leaves:
-        if (leaf.unid, str(leaf.revision)) not in refused:
-            taken.setdefault(leaf.unid, []).append(leaf)
-    for unid, added in taken.items():
-        shown = [before[unid]] if unid in before else []
-        new = [leaf for leaf in added if all(leaf.revision != each.revision for each in shown)]
-        after = unite(shown, new, limit=10_000)
-        tally.count(shown, after)
 
 
 def _after(value: dict[str, object], batch: Batch, tally: Tally) -> dict[str, object]:
