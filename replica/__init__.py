@@ -16,12 +16,14 @@ if typing.TYPE_CHECKING:
     from replica.engine.report import Report
     from replica.errors import ReplicaError
     from replica.following import Change
-    from replica.replica import Replica, create, open, upgrade
+    from replica.opening import open
+    from replica.replica import Replica, create, upgrade
     from replica.replication import replicate
     from replica.resolving import Conflict, ConflictLeaf
     from replica.store.loading import ImportReport
     from replica.store.sessions import Session
     from replica.tally import Failure, Tally
+    from replica.transports.network import Network
 
 __all__ = [
     "Change",
@@ -30,6 +32,7 @@ __all__ = [
     "Document",
     "Failure",
     "ImportReport",
+    "Network",
     "Progress",
     "Replica",
     "ReplicaError",
@@ -52,6 +55,7 @@ _HOMES = {
     "Document": "replica.document",
     "Failure": "replica.tally",
     "ImportReport": "replica.store.loading",
+    "Network": "replica.transports.network",
     "Progress": "replica.engine.replicate",
     "Replica": "replica.replica",
     "ReplicaError": "replica.errors",
@@ -60,7 +64,7 @@ _HOMES = {
     "Tally": "replica.tally",
     "create": "replica.replica",
     "errors": "replica.errors",
-    "open": "replica.replica",
+    "open": "replica.opening",
     "replicate": "replica.replication",
     "upgrade": "replica.replica",
 }

@@ -33,7 +33,8 @@
     │       └── Locked               held by another process for longer than the time-out; may_retry
     ├── TransportError       the way to the peer; may_retry
     │   ├── Unreachable · TimedOut
-    │   └── NotAuthenticated     who are you? (not retried)
+    │   ├── NotAuthenticated     who are you? (not retried)
+    │   └── NotTrusted           who is that? (not retried)
     ├── LimitReached         a limit that was asked for
     └── Mistake              wrong arguments or settings
         ├── BadRequest           a request to a server that cannot be understood
@@ -297,6 +298,14 @@ class NotAuthenticated(TransportError):
 
     code = "not_authenticated"
     hint = "Check the user name and the password or token."
+    may_retry = False
+
+
+class NotTrusted(TransportError):
+    """The peer's certificate is not one that is trusted; nothing was sent."""
+
+    code = "not_trusted"
+    hint = "If the peer has a certificate of your own authority, name that: --ca-file FILE."
     may_retry = False
 
 

@@ -16,7 +16,7 @@ POLL_S = 0.1  # how often a live feed looks whether anyone, in any process, has 
 class Change(NamedTuple):
     """One document that changed: its present state, at the update sequence of its latest change."""
 
-    sequence: int
+    sequence: int | str  # a text where a server has no numbers
     unid: str
     revision: str  # of the winner
     deleted: bool

@@ -11,7 +11,8 @@ from typing import Any, Self
 from replica.canonical import Json
 from replica.clock import Clock, system_clock
 from replica.document import Document, check_items, check_unid
-from replica.errors import BadDocument, BadSelector, NotFound, NotSupported
+from replica.engine.peer import Peer
+from replica.errors import BadDocument, BadSelector, Mistake, NotFound
 from replica.following import Change, follow
 from replica.resolving import Conflict, find_conflicts, resolve_all, resolve_one
 from replica.revision import Revision
@@ -58,19 +59,22 @@ def create(
 
     ``":memory:"`` makes one that is gone when it is closed. `busy_timeout`: how many seconds to wait for other writers.
     """
+    return create_empty(path, None, title, clock, busy_timeout)
+
+
+def create_empty(
+    path: FilePath, replica_id: str | None, title: str, clock: Clock, busy_timeout: float = BUSY_TIMEOUT_S
+) -> Replica:
+    """Make an empty replica of the database `replica_id`, or of a new one. `Exists`."""
     check_setting("title", title)
-    file = create_file(os.fsdecode(path), busy_timeout, lambda connection: found(connection, clock(), title))
+    file = create_file(
+        os.fsdecode(path), busy_timeout, lambda connection: found(connection, clock(), title, replica_id)
+    )
     return Replica(file, clock)
 
 
-def open(path: FilePath, *, clock: Clock = system_clock, busy_timeout: float = BUSY_TIMEOUT_S) -> Replica:
-    """Open the replica in the file at `path`.
-
-    `NotFound`, `NotADatabase`, `TooNew`, `TooOld`, `Corrupt`, `HardLinked`, `ReadOnly`; the file is not changed then.
-    A replica that may only be read can be read, and pulled from. Addresses on the network are `NotSupported` so far.
-    """
-    if "://" in os.fsdecode(path):
-        raise NotSupported(f"{path}: replicas over the network are not offered yet", hint="Name a file.")
+def open_path(path: FilePath, *, clock: Clock = system_clock, busy_timeout: float = BUSY_TIMEOUT_S) -> Replica:
+    """Open the replica in the file at `path`; the errors are those of `replica.open`."""
     return Replica(open_file(os.fsdecode(path), busy_timeout), clock)
 
 
@@ -108,6 +112,11 @@ class Replica:
     def peer(self) -> DirectPeer:
         """This replica as one end of a replication."""
         return DirectPeer(self._file, self._clock)
+
+    def end(self) -> Peer:
+        """The same, outside of `batch`: a peer would remember what is not durable yet."""
+        self._file.check_outside("replication")
+        return self.peer
 
     # -- documents
 
@@ -263,8 +272,10 @@ class Replica:
         with self._file.write():
             yield self
 
-    def changes(self, since: int = 0, *, live: bool = False) -> Iterator[Change]:
+    def changes(self, since: int | str = 0, *, live: bool = False) -> Iterator[Change]:
         """What changed after the update sequence `since`: one entry per document, at its latest. `live` waits for more."""
+        if not isinstance(since, int) or since < 0:
+            raise Mistake(f"{since!r} is no update sequence", hint="Here it is a whole number from 0.")
         return follow(self._file, since, live)
 
     # -- conflicts
@@ -346,7 +357,7 @@ class Replica:
         """
         self._file.check_outside("copying")
         copy_replica(self._file, os.fsdecode(path), self._clock(), on_progress)
-        return open(path, clock=self._clock)
+        return open_path(path, clock=self._clock)
 
     def backup(self, path: FilePath, *, on_progress: Callable[[int, int], object] = nobody) -> None:
         """Write a backup: an ordinary file that is this replica as it is now. `Exists`."""

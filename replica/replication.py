@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
 
 from replica.clock import stopwatch, system_clock
-from replica.engine.meeting import Options, meet
+from replica.engine.meeting import Options, Transfer, meet
+from replica.engine.peer import Peer
 from replica.engine.replicate import Progress, Task, transfer
 from replica.engine.report import Report
-from replica.replica import FilePath, Replica
-from replica.replica import open as open_replica
+from replica.replica import FilePath, Replica, open_path
 from replica.store.identity import new_id
 from replica.tally import Tally
+from replica.transports.address import is_address
 from replica.transports.attached import file_of, transfer_attached
+from replica.transports.direct import DirectPeer
+
+if TYPE_CHECKING:
+    from replica.transports.network import Network
 
 End = Replica | FilePath
 
@@ -27,23 +33,24 @@ def replicate(
     force: bool = False,
     on_progress: Callable[[Progress], object] | None = None,
     max_duration: float | None = None,
+    network: Network | None = None,
 ) -> Report:
-    """Replicate between two replicas, or the files at two paths: pull (there to here), then push, or one of them.
+    """Replicate between two replicas, by their files' paths or their addresses: pull (there to here), then push, or one.
 
-    `dry_run` counts and changes nothing. `force` goes on although one side is suddenly empty. `max_duration`: seconds
-    after which it ends with the batch in hand; the report's `limit` says so. Interrupted in any way, the next run goes on
-    after the last batch. Errors: `NotAReplica`, `WithItself`, `SuddenlyEmpty`, `Paused`, `ReadOnly`, `Locked`,
-    `DiskError` and those of `open`. What single documents meet is counted in the report instead.
+    `dry_run` counts and changes nothing. `force` goes on although one side is suddenly empty, or another server is found
+    at an address. `max_duration`: seconds after which it ends with the batch in hand; the report's `limit` says so.
+    Interrupted in any way, the next run goes on after the last batch. `network`: secrets and the like for addresses.
+    Errors: `NotAReplica`, `WithItself`, `SuddenlyEmpty`, `Paused`, `ReadOnly`, `Locked`, `DiskError`, those of `open`,
+    `NotAuthenticated`, `NotAllowed`, and `Unreachable` or another `TransportError` where it may be tried again. What
+    single documents meet is counted in the report instead.
     """
     elapsed = stopwatch()
     options = Options(
         direction, dry_run, force, on_progress, lambda: max_duration is not None and elapsed() > max_duration
     )
     with ExitStack() as stack:
-        a, b = (stack.enter_context(_opened(end)) for end in (here, there))
-        for end in (a, b):
-            end.peer.file.check_outside("replication")  # a peer would remember what is not durable yet
-        report = meet(a.peer, b.peer, options, fastest, system_clock, new_id)
+        a, b = (stack.enter_context(_reached(end, network)) for end in (here, there))
+        report = meet(a, b, options, _way(a, b, force), system_clock, new_id)
     report.seconds = elapsed()
     return report
 
@@ -57,10 +64,24 @@ def fastest(task: Task, tally: Tally) -> None:
         transfer_attached(task, target, source, tally)
 
 
+def _way(here: Peer, there: Peer, force: bool) -> Transfer:
+    if isinstance(here, DirectPeer) and isinstance(there, DirectPeer):
+        return fastest
+    from replica.transports.acquaintance import acquainted
+
+    return acquainted(here, there, force, fastest)
+
+
 @contextmanager
-def _opened(end: End) -> Iterator[Replica]:
+def _reached(end: End, network: Network | None) -> Iterator[Peer]:
+    """The peer at one end. What only the network needs is imported when there is an address."""
     if isinstance(end, Replica):
-        yield end
-        return
-    with open_replica(end) as replica:
-        yield replica
+        yield end.end()
+    elif is_address(end):
+        from replica.transports.connecting import connected
+
+        with connected(str(end), network) as peer:
+            yield peer
+    else:
+        with open_path(end) as replica:
+            yield replica.end()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -59,8 +59,13 @@ def find_conflicts(file: SQLiteFile) -> Iterator[Conflict]:
         with file.read() as connection:
             found = versions_of(connection, unid)
         if len(found) > 1:
-            winner = found[0].shown
-            yield Conflict(unid, str(winner.revision), [_losing(winner, version.shown) for version in found[1:]])
+            yield conflict_of(unid, found)
+
+
+def conflict_of(unid: str, found: list[Version]) -> Conflict:
+    """The conflict of a document of which this is to see, the winner first."""
+    winner = found[0].shown
+    return Conflict(unid, str(winner.revision), [_losing(winner, version.shown) for version in found[1:]])
 
 
 def _losing(winner: Leaf, leaf: Leaf) -> ConflictLeaf:
@@ -70,20 +75,28 @@ def _losing(winner: Leaf, leaf: Leaf) -> ConflictLeaf:
 
 def resolve_one(file: SQLiteFile, clock: Clock, unid: str, keep: str | None, items: dict[str, Json] | None) -> Leaf:
     """Write one revision over all live leaves: the content of revision `keep`, or `items`."""
-    if (keep is None) == (items is None):
-        raise Mistake("say either which revision to keep, or the items")
     check_unid(unid)
-    body = None if items is None else check_items(items)
-    kept = None if keep is None else Revision.parse(keep)
+    choose = chosen(keep, items)
     with file.write() as connection:
         losing = conflict_leaf(connection, unid)
         unid = unid if losing is None else losing.unid
         found = versions_of(connection, unid)
+        return resolve(connection, unid, choose(unid, found), clock())
+
+
+def chosen(keep: str | None, items: dict[str, Json] | None) -> Callable[[str, list[Version]], bytes]:
+    """What a resolution holds, found when it is known what there is to see: of the revision `keep`, or `items`."""
+    if (keep is None) == (items is None):
+        raise Mistake("say either which revision to keep, or the items")
+    body = None if items is None else check_items(items)
+    kept = None if keep is None else Revision.parse(keep)
+
+    def choose(unid: str, found: list[Version]) -> bytes:
         if len(found) < 2:
             raise NotFound(f"document {unid!r} has no conflict", hint="`replicate conflicts DB` lists those that have.")
-        if body is None:
-            body = _body_of(unid, found, kept)
-        return resolve(connection, unid, body, clock())
+        return _body_of(unid, found, kept) if body is None else body
+
+    return choose
 
 
 def _body_of(unid: str, found: list[Version], revision: Revision | None) -> bytes:

@@ -69,7 +69,7 @@ class Tally:
         self.conflicts += len(versions(after)) > max(1, len(versions(before)))
         self.resurrected += _resurrected(before, after)
 
-    def refuse(self, leaf: Leaf, code: str) -> None:
+    def refuse(self, leaf: Leaf | Failure, code: str) -> None:
         """Count a leaf that was not taken by a rule."""
         self.refused[code] = self.refused.get(code, 0) + 1
         self._name(leaf, code)
@@ -79,7 +79,7 @@ class Tally:
         self.failed += 1
         self._name(leaf, code)
 
-    def _name(self, leaf: Leaf, code: str) -> None:
+    def _name(self, leaf: Leaf | Failure, code: str) -> None:
         self.failures.append(Failure(leaf.unid, str(leaf.revision), code))
 
     def add(self, other: Tally) -> None:

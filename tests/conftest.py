@@ -7,6 +7,8 @@ import os
 import pytest
 from hypothesis import HealthCheck, settings
 
+pytest_plugins = ["tests.couchdbs"]
+
 SOAK = os.environ.get("REPLICA_SOAK") == "1"
 
 # `quick` tries the same examples in every run and on every machine: a red run is red again when it is repeated.

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import os
 
-import replica
 from replica.cli import render
 from replica.cli.exits import Exit
+from replica.cli.network import opened
 from replica.cli.progress import Bar
 from replica.cli.terminal import Terminal
 
@@ -25,7 +25,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, out: Terminal) -> int:
     """Do it; the exit code."""
-    with replica.open(arguments.db) as hub, Bar(out) as bar:
+    with opened(arguments.db, arguments) as hub, Bar(out) as bar:
         hub.backup(arguments.file, on_progress=bar.named("backup"))
     written = os.path.getsize(arguments.file)
     answer = {"ok": True, "path": arguments.file, "bytes": written}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-import replica
 from replica.cli import render
 from replica.cli.exits import Exit
+from replica.cli.network import opened
 from replica.cli.progress import Bar
 from replica.cli.terminal import Terminal
 
@@ -23,7 +23,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, out: Terminal) -> int:
     """Do it; the exit code."""
-    with replica.open(arguments.db) as hub, Bar(out) as bar:
+    with opened(arguments.db, arguments) as hub, Bar(out) as bar:
         found = hub.compact(on_progress=bar.named("compact"))
     before, after = render.size(found["bytes_before"]), render.size(found["bytes_after"])
     forgot = render.counted(found["forgotten"], "superseded revision")

@@ -8,7 +8,9 @@ from collections.abc import Iterator
 import replica
 from replica.cli import render
 from replica.cli.exits import Exit
+from replica.cli.network import opened
 from replica.cli.terminal import Terminal
+from replica.transports.address import without_password
 
 DESCRIPTION = """\
 Show the documents that were changed in two places: for each the revision that won and is shown, those that are kept as
@@ -25,7 +27,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, out: Terminal) -> int:
     """Do it; the exit code."""
     shown = [0]
-    with replica.open(arguments.db) as hub:
+    with opened(arguments.db, arguments) as hub:
         found = _counted(hub.conflicts(), shown)
         if out.as_json:
             out.stream(render.json_text(conflict.to_dict()) for conflict in found)
@@ -33,7 +35,7 @@ def run(arguments: argparse.Namespace, out: Terminal) -> int:
             for conflict in found:
                 _show(conflict, out)
     if shown[0]:
-        out.note(f"To end one: replicate resolve {arguments.db} UNID --keep REVISION")
+        out.note(f"To end one: replicate resolve {without_password(arguments.db)} UNID --keep REVISION")
     else:
         out.note("no conflicts")
     return Exit.CONFLICTS if arguments.exit_code and shown[0] else Exit.DONE

@@ -6,6 +6,7 @@ import argparse
 
 import replica
 from replica.cli.exits import Exit
+from replica.cli.network import opened
 from replica.cli.terminal import Terminal
 
 DESCRIPTION = """\
@@ -24,7 +25,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, out: Terminal) -> int:
     """Do it; the exit code."""
     document = replica.Document(unid=arguments.unid, revision=arguments.revision)
-    with replica.open(arguments.db) as hub:
+    with opened(arguments.db, arguments) as hub:
         stub = hub.delete(arguments.unid if arguments.revision is None else document)
     answer = {"ok": True, "_id": stub.unid, "_rev": stub.revision, "_deleted": True}
     out.done(answer, f"deleted {arguments.unid}; revision {stub.revision} says so")

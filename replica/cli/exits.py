@@ -44,7 +44,7 @@ MEANINGS: dict[Exit, str] = {
     Exit.UNSAFE: "unsafe: suddenly empty, another database, with itself",
     Exit.NOT_FOUND: "not found",
     Exit.LOCKED: "locked by another process",
-    Exit.AUTHENTICATION: "who are you?",
+    Exit.AUTHENTICATION: "authentication: a wrong or missing password or token, or a certificate that is not trusted",
     Exit.STALE: "stale: a new replica is needed",
     Exit.SCHEMA: "the file is of a newer or older version",
     Exit.DAMAGED: "not a database, or damaged",
@@ -68,6 +68,7 @@ BY_ERROR: dict[type[BaseException], Exit] = {
     errors.Locked: Exit.LOCKED,
     errors.TransportError: Exit.TEMPORARY,
     errors.NotAuthenticated: Exit.AUTHENTICATION,
+    errors.NotTrusted: Exit.AUTHENTICATION,
     errors.LimitReached: Exit.LIMIT,
     errors.Mistake: Exit.USAGE,
 }

@@ -6,9 +6,9 @@ import argparse
 import sys
 from contextlib import nullcontext
 
-import replica
 from replica.cli.exits import Exit
 from replica.cli.inputs import STDIN
+from replica.cli.network import opened
 from replica.cli.progress import Bar
 from replica.cli.terminal import Terminal
 from replica.files import new_lines
@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace, out: Terminal) -> int:
     """Do it; the exit code."""
     to_output = arguments.file == STDIN
     seen = to_output and sys.stdout.isatty()  # then the documents themselves show how far it has come
-    with replica.open(arguments.db) as hub:
+    with opened(arguments.db, arguments) as hub:
         documents = hub.documents(conflicts=arguments.conflicts, deleted=arguments.deleted)
         total, written = len(hub), 0
         with nullcontext(out.line) if to_output else new_lines(arguments.file) as write, Bar(out) as bar:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-import replica
 from replica.canonical import parse
 from replica.cli.exits import Exit
 from replica.cli.inputs import count, text_of
+from replica.cli.network import opened
 from replica.cli.terminal import Terminal
 from replica.errors import BadDocument, BadSelector
 
@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace, out: Terminal) -> int:
     if sort is not None:
         sort = _json(sort, "--sort") if sort.lstrip().startswith("[") else [sort]
     window = {"sort": sort, "skip": arguments.skip, "limit": arguments.limit}
-    with replica.open(arguments.db) as hub:
+    with opened(arguments.db, arguments) as hub:
         found = hub.find(selector, **window, conflicts=arguments.conflicts)
         out.stream(document.to_json() for document in found)
     return Exit.DONE

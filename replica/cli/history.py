@@ -8,6 +8,7 @@ from typing import Any
 import replica
 from replica.cli import render
 from replica.cli.exits import Exit
+from replica.cli.network import opened
 from replica.cli.terminal import Terminal
 
 DESCRIPTION = """\
@@ -24,7 +25,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, out: Terminal) -> int:
     """Do it; the exit code."""
-    with replica.open(arguments.db) as hub:
+    with opened(arguments.db, arguments) as hub:
         sessions = [_entry(session) for session in hub.history(clear=arguments.clear)]
     if out.as_json:
         out.answer(sessions, ())

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 import replica
 from replica.cli.exits import Exit
 from replica.cli.inputs import STDIN, standard_input
+from replica.cli.network import opened
 from replica.cli.progress import Bar
 from replica.cli.terminal import Terminal
 from replica.files import Input, open_input
@@ -32,7 +33,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, out: Terminal) -> int:
     """Do it; the exit code."""
-    with replica.open(arguments.db) as hub, _input(arguments.file) as file, Bar(out) as bar:
+    with opened(arguments.db, arguments) as hub, _input(arguments.file) as file, Bar(out) as bar:
         most = hub.settings["document-size-max"]
         report = hub.load(
             file.entries(most), on_progress=lambda read: bar.show("import", file.read_bytes, file.size, read)

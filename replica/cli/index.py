@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-import replica
 from replica.cli.exits import Exit
+from replica.cli.network import opened
 from replica.cli.terminal import Terminal
 from replica.errors import Mistake
 
@@ -30,7 +30,7 @@ def run(arguments: argparse.Namespace, out: Terminal) -> int:
     """Do it; the exit code."""
     if arguments.drop is not None and arguments.items:
         raise Mistake("items, or --drop: not both")
-    with replica.open(arguments.db) as hub:
+    with opened(arguments.db, arguments) as hub:
         if arguments.drop is not None:
             hub.drop_index(arguments.drop)
             out.done({"ok": True, "name": arguments.drop}, f"removed the index {arguments.drop}")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-import replica
 from replica.cli import render
 from replica.cli.exits import Exit
+from replica.cli.network import opened
 from replica.cli.terminal import Terminal
 
 DESCRIPTION = """\
@@ -22,7 +22,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, out: Terminal) -> int:
     """Do it; the exit code."""
-    with replica.open(arguments.db) as hub:
+    with opened(arguments.db, arguments) as hub:
         info = hub.info()
     out.answer(info, render.pairs(info))
     return Exit.DONE

@@ -46,3 +46,8 @@ def count(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,18}", text):
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0")
     return int(text)
+
+
+def sequence(text: str) -> int | str:
+    """A place in a feed: a whole number from 0, or what a server gave."""
+    return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else text

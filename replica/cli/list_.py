@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-import replica
 from replica.cli.exits import Exit
+from replica.cli.network import opened
 from replica.cli.terminal import Terminal
 
 DESCRIPTION = "Show the documents in the order of their UNIDs, each as a line of JSON; with --json as one array."
@@ -21,7 +21,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, out: Terminal) -> int:
     """Do it; the exit code."""
-    with replica.open(arguments.db) as hub:
+    with opened(arguments.db, arguments) as hub:
         documents = hub.documents(conflicts=arguments.conflicts, deleted=arguments.deleted)
         out.stream(document.to_json() for document in documents)
     return Exit.DONE

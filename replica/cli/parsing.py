@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn, Protocol, cast
 
 from replica.cli.commands import COMMANDS, GROUPS
+from replica.cli.network import add_flags
 from replica.errors import Mistake
 
 PREFIX = "REPLICA_"
@@ -16,6 +17,7 @@ VARIABLES = """\
 Every flag has a variable: REPLICA_DRY_RUN=1 is --dry-run, REPLICA_MAX_DURATION=5m is --max-duration 5m.
 What is on the command line wins; =0 or nothing is as if it were not there."""
 _SHIELD = "\0"  # no word of a command line holds it
+_WITH_VALUE = ("--config", "--ca-file", "--client-cert")  # flags of every command that are followed by a word
 _YES = ("1", "true", "yes", "on")
 _NO = ("0", "false", "no", "off")
 
@@ -94,6 +96,7 @@ def _add_global_flags(parser: Parser) -> None:
     flags.add_argument("--json", action="store_true", help="print one JSON value, errors too")
     flags.add_argument("--no-color", action="store_true", help="no colors; the variable NO_COLOR does the same")
     flags.add_argument("--config", metavar="FILE", help="a TOML file with settings; there are none so far")
+    add_flags(flags)
     flags.add_argument("--debug", action="store_true", help="show where in the program an error came from")
     flags.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     flags.add_argument("-h", "--help", action="help", help="print this and exit")
@@ -104,7 +107,7 @@ def find_command(words: Sequence[str]) -> tuple[str | None, list[str]]:
     skip = False
     for at, word in enumerate(words):
         if skip or (word.startswith("-") and word != "--"):
-            skip = word == "--config"
+            skip = word in _WITH_VALUE
             continue
         at += word == "--"
         if at == len(words):

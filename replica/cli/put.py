@@ -7,6 +7,7 @@ import argparse
 import replica
 from replica.cli.exits import Exit
 from replica.cli.inputs import STDIN, text_of
+from replica.cli.network import at_once, opened, size_max
 from replica.cli.terminal import Terminal
 from replica.errors import Mistake, StaleRevision
 from replica.files import ROOM
@@ -34,9 +35,8 @@ def run(arguments: argparse.Namespace, out: Terminal) -> int:
     unid, word = arguments.unid, arguments.document
     if word is None and unid is not None and (unid == STDIN or unid.startswith("{")):
         unid, word = None, unid
-    with replica.open(arguments.db) as hub:
-        most = hub.settings["document-size-max"] + ROOM
-        document = replica.Document.from_json(text_of(word, most))
+    with opened(arguments.db, arguments) as hub:
+        document = replica.Document.from_json(text_of(word, size_max(hub) + ROOM))
         _name(document, unid)
         saved = _save(hub, document, arguments.replace)
     answer = {"ok": True, "_id": saved.unid, "_rev": saved.revision}
@@ -55,7 +55,7 @@ def _name(document: replica.Document, unid: str | None) -> None:
 def _save(hub: replica.Replica, document: replica.Document, replace: bool) -> replica.Document:
     if document.unid is None:
         return hub.put(document)
-    with hub.batch():
+    with at_once(hub):
         shown = hub.get(document.unid, None)
         if shown is not None:
             document.conflict = shown.conflict

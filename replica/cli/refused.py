@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from dataclasses import asdict
 
-import replica
 from replica.cli.exits import Exit
+from replica.cli.network import opened
 from replica.cli.terminal import Terminal
 
 DESCRIPTION = """\
@@ -22,7 +22,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, out: Terminal) -> int:
     """Do it; the exit code."""
-    with replica.open(arguments.db) as hub:
+    with opened(arguments.db, arguments) as hub:
         refused = [asdict(failure) for failure in hub.refused()]
     if out.as_json:
         out.answer(refused, ())

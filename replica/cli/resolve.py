@@ -9,9 +9,11 @@ from replica.canonical import parse
 from replica.cli import render
 from replica.cli.exits import Exit
 from replica.cli.inputs import STDIN, text_of
+from replica.cli.network import at_once, opened, size_max
 from replica.cli.terminal import Terminal
-from replica.errors import Mistake
+from replica.errors import Mistake, NotSupported
 from replica.files import ROOM
+from replica.transports.address import is_address
 
 DESCRIPTION = """\
 End the conflict of a document: with the content of one of the clashing revisions, or with other items. UNID is that of
@@ -40,7 +42,7 @@ def run(arguments: argparse.Namespace, out: Terminal) -> int:
         raise Mistake("name a UNID, or give --all")
     if (arguments.keep is None) == (arguments.items is None) or (arguments.all and arguments.keep is None):
         raise Mistake("say what to keep: --keep REV or --items JSON; with --all, --keep winner or --keep newest")
-    with replica.open(arguments.db) as hub:
+    with opened(arguments.db, arguments) as hub:
         return _resolve_all(hub, arguments, out) if arguments.all else _resolve_one(hub, arguments, out)
 
 
@@ -61,10 +63,14 @@ class _Undo(Exception):
 def _resolve_one(hub: replica.Replica, arguments: argparse.Namespace, out: Terminal) -> int:
     items = None
     if arguments.items is not None:
-        most = hub.settings["document-size-max"] + ROOM
+        most = size_max(hub) + ROOM
         items = parse(text_of(arguments.items if arguments.items != STDIN else None, most))
+    if arguments.dry_run and is_address(hub.path):
+        raise NotSupported(
+            "a dry run is not offered over the network", hint="`replicate conflicts` shows what there is."
+        )
     try:
-        with hub.batch():
+        with at_once(hub):
             saved = hub.resolve(arguments.unid, keep=arguments.keep, items=items)
             if arguments.dry_run:
                 raise _Undo

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-import replica
 from replica.cli.exits import Exit
+from replica.cli.network import opened
 from replica.cli.terminal import Terminal
 
 DESCRIPTION = """\
@@ -22,6 +22,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, out: Terminal) -> int:
     """Do it; the exit code."""
-    with replica.open(arguments.db) as hub:
+    with opened(arguments.db, arguments) as hub:
         out.stream(revision.to_json() for revision in hub.revisions(arguments.unid))
     return Exit.DONE

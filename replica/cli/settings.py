@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-import replica
 from replica.canonical import parse
 from replica.cli import render
 from replica.cli.exits import Exit
+from replica.cli.network import opened
 from replica.cli.terminal import Terminal
 from replica.errors import BadDocument
 from replica.store.settings import SETTINGS
@@ -31,7 +31,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, out: Terminal) -> int:
     """Do it; the exit code."""
     asked = [word.partition("=") for word in arguments.keys]
-    with replica.open(arguments.db) as hub:
+    with opened(arguments.db, arguments) as hub:
         if any(equals for _, equals, _ in asked):
             with hub.batch():
                 for key, equals, text in asked:

@@ -8,6 +8,7 @@ import replica
 from replica.cli import render
 from replica.cli.exits import Exit
 from replica.cli.inputs import duration
+from replica.cli.network import add_rate, network, opened
 from replica.cli.progress import Bar
 from replica.cli.terminal import Terminal
 
@@ -15,17 +16,25 @@ DESCRIPTION = """\
 Bring two replicas together: pull what is new at B into A, then push what is new at A to B. Neither is created. A document
 that was changed in both becomes a conflict document, which is no error. Interrupted, the next run goes on after the last
 batch."""
-EXAMPLE = "replicate sync laptop.db orders.db"
+EXAMPLE = """\
+replicate sync laptop.db orders.db
+REPLICA_PASSWORD_FILE=secret replicate sync laptop.db https://anna@couch.example/orders
+"""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments and flags."""
     parser.add_argument("here", metavar="A", help="a replica: here")
-    parser.add_argument("there", metavar="B", help="another replica of the same database: there")
+    parser.add_argument("there", metavar="B", help="another replica of the same database: a file, or an address")
     parser.add_argument("--dry-run", action="store_true", help="count what would be done and change nothing")
-    parser.add_argument("--force", action="store_true", help="go on although one side is suddenly empty")
+    parser.add_argument(
+        "--force",
+        action="store_true",
+        help="go on although one side is suddenly empty, or another server is at an address",
+    )
     help_text = "end after this time (30s, 5m, 1h30m), with the batch in hand; exit code 7"
     parser.add_argument("--max-duration", metavar="DURATION", type=duration, help=help_text)
+    add_rate(parser)
     help_text = "exit code 4 if A or B holds conflict documents afterwards"
     parser.add_argument("--fail-on-conflict", action="store_true", help=help_text)
 
@@ -46,6 +55,7 @@ def replicate(arguments: argparse.Namespace, out: Terminal, direction: str) -> i
             force=arguments.force,
             max_duration=arguments.max_duration,
             on_progress=bar.replicated,
+            network=network(arguments, arguments.here, arguments.there),
         )
     ran = {name: tally for name, tally in (("pull", report.pull), ("push", report.push)) if tally is not None}
     sentences = [render.tally_sentence(name, tally, report.dry_run) for name, tally in ran.items()]
@@ -62,12 +72,14 @@ def _exit(arguments: argparse.Namespace, out: Terminal, report: replica.Report) 
         return Exit.LIMIT
     if not report.ok:
         return Exit.PARTIAL
-    if arguments.fail_on_conflict and any(map(_has_conflicts, (arguments.here, arguments.there))):
+    if arguments.fail_on_conflict and any(
+        _has_conflicts(name, arguments) for name in (arguments.here, arguments.there)
+    ):
         out.warn("there are conflict documents; `replicate conflicts` shows them")
         return Exit.CONFLICTS
     return Exit.DONE
 
 
-def _has_conflicts(path: str) -> bool:
-    with replica.open(path) as hub:
+def _has_conflicts(name: str, arguments: argparse.Namespace) -> bool:
+    with opened(name, arguments) as hub:
         return any(True for _ in hub.conflicts())

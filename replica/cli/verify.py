@@ -6,9 +6,9 @@ import argparse
 from collections.abc import Iterator
 from typing import Any
 
-import replica
 from replica.cli import render
 from replica.cli.exits import Exit
+from replica.cli.network import opened
 from replica.cli.progress import Bar
 from replica.cli.terminal import NAMED, Terminal
 
@@ -31,12 +31,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, out: Terminal) -> int:
     """Do it; the exit code."""
-    with replica.open(arguments.db) as hub, Bar(out) as bar:
+    with opened(arguments.db, arguments) as hub, Bar(out) as bar:
         if arguments.other is None:
             found = hub.verify(on_progress=bar.named("verify"))
             lines = _damage(found, out)
         else:
-            with replica.open(arguments.other) as other:
+            with opened(arguments.other, arguments) as other:
                 found = hub.compare(other, on_progress=bar.named("compare"))
             lines = _differences(found, arguments, out)
     out.answer(found, lines)

@@ -24,7 +24,8 @@ def lonely_session(target: Greeting, source: Greeting) -> Session | None:
     """The newest session that only the target holds, because the source could not remember; it has witnesses."""
     for session in target.sessions:
         if session.direction == "in" and session.era == target.era and session.witnesses is not None:
-            return session if session.peer == source.instance_id and session.position <= source.update_seq else None
+            is_there = session.token or session.position <= source.update_seq
+            return session if session.peer == source.instance_id and is_there else None
     return None
 
 

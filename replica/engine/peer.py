@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Protocol
 
 from replica.changes import Entry, Offer, Page
 from replica.leaf import Leaf
 from replica.revision import Ancestor, Revision
 from replica.store.sessions import Position, Session
-from replica.tally import Tally
+from replica.tally import Failure, Tally
 
 
 class Greeting(NamedTuple):
@@ -26,20 +26,39 @@ class Greeting(NamedTuple):
     ancestry_limit: int
     sessions: list[Session]  # with the other, newest first
     refused: list[str]  # UNIDs that were offered by the other and not taken
+    token: str = ""  # what `update_seq` is called, as in `Position`
 
     @property
     def instance_id(self) -> str:
         """Its present name."""
         return self.ids[-1]
 
+    @property
+    def reached(self) -> Position:
+        """The end of its feed."""
+        return Position(self.update_seq, self.token)
+
 
 class Batch(NamedTuple):
     """What one transaction of the receiving side takes in, and the memory of it."""
 
-    leaves: list[Leaf]
+    leaves: Sequence[Leaf]
     texts: dict[bytes, str]  # of foreign revisions in the ancestries, by packed form
     session: Session
     ancestry_limit: int
+    refused: tuple[Failure, ...] = ()  # as in `Fetched`
+
+
+class Fetched(NamedTuple):
+    """What was fetched. `refused`: what the source holds and no replica of ours can take, yet.
+
+    `rest`: how many of the last ones that were wanted have to be asked for again, because these are enough for one
+    transaction; for sources that cannot tell sizes beforehand.
+    """
+
+    leaves: Sequence[Leaf]
+    refused: tuple[Failure, ...] = ()
+    rest: int = 0
 
 
 class Peer(Protocol):
@@ -52,7 +71,10 @@ class Peer(Protocol):
         """What changed after `since`: at most `limit` documents."""
 
     def changes_up_to(self, position: Position, limit: int) -> list[Entry]:
-        """What is left of the last `limit` changes up to `position`; documents that changed again since are left out."""
+        """What is left of the last changes up to `position`, about `limit`; documents that changed again since are left out.
+
+        Asked again for the same position, it names nothing that it did not name before.
+        """
 
     def changes_of(self, unids: list[str]) -> list[Entry]:
         """The present state of these documents."""
@@ -60,7 +82,7 @@ class Peer(Protocol):
     def missing(self, offers: list[Offer]) -> list[Offer]:
         """Which of the offered leaves are `wanted`, in the same order. All leaves of a document are offered together."""
 
-    def fetch(self, wanted: list[tuple[str, Revision]]) -> list[Leaf]:
+    def fetch(self, wanted: list[tuple[str, Revision]]) -> Fetched:
         """These leaves with their bodies; those that are none any more are left out."""
 
     def texts(self, leaves: Iterable[Leaf]) -> dict[bytes, str]:

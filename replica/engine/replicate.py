@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from replica.changes import Entry, Offer, Page
 from replica.engine.history import common_position, lonely_session
-from replica.engine.peer import Batch, Greeting, Peer
+from replica.engine.peer import Batch, Fetched, Greeting, Peer
 from replica.errors import LimitReached
 from replica.store.sessions import Position, Session
 from replica.tally import Tally
@@ -49,7 +49,7 @@ def transfer(task: Task, tally: Tally) -> None:
     """
     since = start = starting_point(task)
     retry_refused(task, since, tally)
-    last = since.number >= task.by.update_seq
+    last = is_at_end(task, since)
     while not last:
         page = task.source.changes(since, PAGE)
         last = page.last
@@ -68,11 +68,17 @@ def starting_point(task: Task) -> Position:
     return common
 
 
+def is_at_end(task: Task, since: Position) -> bool:
+    """Whether the source had nothing after `since` when it greeted. Of names that are not numbers only equality tells."""
+    return since.number >= task.by.update_seq and since.token == task.by.token
+
+
 class Portion(NamedTuple):
-    """What goes into one transaction: the leaves to fetch, the entries looked at, and the position reached by it."""
+    """What goes into one transaction: the leaves to fetch, the entries looked at, the positions before and after it."""
 
     wanted: list[Offer]
     read: int
+    since: Position
     position: Position
 
 
@@ -89,30 +95,43 @@ def portions(page: Page, since: Position, missing: dict[str, list[Offer]]) -> It
     """The entries of a page, in order, cut where the documents to fetch would be more than `BATCH_BYTES`."""
     wanted: list[Offer] = []
     size = read = 0
-    position = since
+    begin = position = since
     for entry in page.entries:
         offers = missing.get(entry.unid, ())
         size_of_entry = sum(offer.size for offer in offers)
         if wanted and size_of_entry and size + size_of_entry > BATCH_BYTES:
-            yield Portion(wanted, read, position)
-            wanted, size, read = [], 0, 0
+            yield Portion(wanted, read, begin, position)
+            wanted, size, read, begin = [], 0, 0, position
         wanted.extend(offers)
         size += size_of_entry
         read += 1
         position = entry.position
     if page.position > since:
-        yield Portion(wanted, read, page.position)
+        yield Portion(wanted, read, begin, page.position)
 
 
 def take(task: Task, portion: Portion, tally: Tally) -> Session:
-    """One transaction of the target: the documents, and the memory of having them."""
+    """One transaction of the target: the documents, and the memory of having them. Several, if they are too large for one.
+
+    Of several, only the last goes on to the portion's position.
+    """
     tally.read += portion.read
-    session = _session(task, portion.position, tally)
+    wanted = [(offer.unid, offer.revision) for offer in portion.wanted]
+    while True:
+        got = task.source.fetch(wanted) if wanted else Fetched([])
+        session = _accept(task, got, portion.since if got.rest else portion.position, tally)
+        if not got.rest:
+            return session
+        wanted = wanted[-got.rest :]
+
+
+def _accept(task: Task, got: Fetched, position: Position, tally: Tally) -> Session:
+    session = _session(task, position, tally)
     if not task.by.remembers:
-        session = session._replace(witnesses=_last_entries(task.source, portion.position))
-    leaves = task.source.fetch([(offer.unid, offer.revision) for offer in portion.wanted]) if portion.wanted else []
-    texts = task.source.texts(leaves) if leaves else {}
-    done = task.target.accept(Batch(leaves, texts, session, task.by.ancestry_limit), task.dry_run)
+        session = session._replace(witnesses=_last_entries(task.source, position))
+    texts = task.source.texts(got.leaves) if got.leaves else {}
+    batch = Batch(got.leaves, texts, session, task.by.ancestry_limit, got.refused)
+    done = task.target.accept(batch, task.dry_run)
     tally.add(done)
     return session.counting(done)
 
@@ -146,7 +165,7 @@ def retry_refused(task: Task, position: Position, tally: Tally) -> None:
     page = Page([entry for entry in entries if entry.unid in missing], position, True)
     for portion in portions(page, Position(-1), missing):
         if portion.wanted:
-            take(task, portion._replace(position=position), tally)
+            take(task, portion._replace(since=position, position=position), tally)
 
 
 def _last_entries(source: Peer, position: Position) -> list[tuple[int, str, str]]:

@@ -39,11 +39,12 @@ def new_unid(now_ms: int) -> str:
     return f"{now_ms:012x}{secrets.token_hex(10)}"
 
 
-def found(connection: Connection, now_ms: int, title: str) -> None:
-    """Make the file the first replica of a new database."""
+def found(connection: Connection, now_ms: int, title: str, replica_id: str | None = None) -> None:
+    """Make the file the first replica of a new database, or another one, still empty, of the database `replica_id`."""
     if title:
         write_setting(connection, "title", title)
-    values = {"replica_id": new_id(), "instance_id": new_id(), "former_ids": "[]", "era": 0, "created_ms": now_ms}
+    ids = {"replica_id": replica_id or new_id(), "instance_id": new_id(), "former_ids": "[]"}
+    values = {**ids, "era": 0, "created_ms": now_ms}
     connection.execute(insert(tables.replica).values(values))
 
 

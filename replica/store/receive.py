@@ -23,12 +23,17 @@ _NOTE_REFUSAL = text("INSERT OR REPLACE INTO refused VALUES (:unid, :revision, :
 _FORGET_REFUSAL = text("DELETE FROM refused WHERE unid = :unid AND revision = :revision")
 
 
-def receive(connection: Connection, offered: Iterable[Leaf], peer: str, at_ms: int) -> Tally:
+def receive(
+    connection: Connection, offered: Iterable[Leaf], peer: str, at_ms: int, refused_before: Iterable[Failure] = ()
+) -> Tally:
     """Unite the offered leaves with those that are here, and write what changed. `peer` is the source's instance id.
 
-    A damaged leaf, or one that a rule refuses, is left out by itself, counted, and noted so that it is asked for again.
+    A damaged leaf, or one that a rule refuses, is left out by itself, counted, and noted so that it is asked for again;
+    so is what was `refused_before` it came here.
     """
     tally = Tally()
+    for failure in refused_before:
+        tally.refuse(failure, failure.code)
     taken = list(_acceptable(connection, offered, tally))
     by_unid: dict[str, list[Leaf]] = {}
     for leaf in taken:

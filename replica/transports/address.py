@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from typing import NamedTuple
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from replica.errors import Mistake
 
 SCHEMES = ("http", "https")
+_UNIX = "http+unix"
 _COUCHDB = "couchdb+"  # in front of a scheme: speak CouchDB's protocol, whatever is there
+_HINT = "Addresses look like https://host/database."
 
 
 class Address(NamedTuple):
@@ -18,32 +20,50 @@ class Address(NamedTuple):
     user: str | None = None
     password: str | None = None
     as_couchdb: bool = False
+    socket: str | None = None  # the path of a Unix socket behind which the server is
+
+    @property
+    def root(self) -> Address:
+        """The server: what is above the database."""
+        return self._replace(url=self.url.rpartition("/")[0])
 
     def __str__(self) -> str:
-        return self.url
+        if self.socket is None:
+            return self.url
+        return f"{_UNIX}://{quote(self.socket, safe='')}{urlsplit(self.url).path}"
 
     def __repr__(self) -> str:
-        return f"Address({self.url!r}, user={self.user!r})"
+        return f"Address({str(self)!r}, user={self.user!r})"
 
 
-def is_address(name: str) -> bool:
+def is_address(name: object) -> bool:
     """Whether a name is an address on the network, and not that of a file."""
-    return "://" in name
+    return isinstance(name, str) and "://" in name
 
 
 def parse_address(text: str) -> Address:
-    """The address in `text`: ``https://NAME@host/db``, or ``couchdb+https://…``. `Mistake` if it is none."""
+    """The address in `text`; `Mistake` if it is none.
+
+    ``https://NAME@host/db``, ``http+unix://%2Frun%2Freplica.sock/db``, and with ``couchdb+`` in front.
+    """
     as_couchdb = text.startswith(_COUCHDB)
-    parts = urlsplit(text.removeprefix(_COUCHDB))
-    if parts.scheme not in SCHEMES or not parts.hostname:
-        raise Mistake(f"{_without_password(text)} is not an address", hint="Addresses look like https://host/database.")
+    shown = without_password(text)
+    try:
+        parts = urlsplit(text.removeprefix(_COUCHDB))
+        host, port = parts.netloc.rpartition("@")[2], parts.port
+    except ValueError:  # which may quote a password
+        raise Mistake(f"{shown} is not an address", hint=_HINT) from None
+    if parts.scheme not in (*SCHEMES, _UNIX) or not host or port == 0:
+        raise Mistake(f"{shown} is not an address", hint=_HINT)
     if parts.query or parts.fragment or not parts.path.strip("/"):
-        raise Mistake(f"{_without_password(text)} names no database", hint="Addresses look like https://host/database.")
-    host = parts.netloc.rpartition("@")[2]
+        raise Mistake(f"{shown} names no database", hint=_HINT)
     user, password = (None if x is None else unquote(x) for x in (parts.username, parts.password))
-    return Address(f"{parts.scheme}://{host}{parts.path.rstrip('/')}", user, password, as_couchdb)
+    socket = unquote(host) if parts.scheme == _UNIX else None
+    server = f"{parts.scheme}://{host}" if socket is None else "http://localhost"
+    return Address(f"{server}{parts.path.rstrip('/')}", user, password, as_couchdb, socket)
 
 
-def _without_password(text: str) -> str:
-    scheme, _, rest = text.partition("://")
-    return f"{scheme}://{rest.rpartition('@')[2]}"
+def without_password(text: str) -> str:
+    """A name as it may be shown: if it is an address, without the user and what follows the user."""
+    scheme, there, rest = text.partition("://")
+    return f"{scheme}{there}{rest.rpartition('@')[2]}" if there else text

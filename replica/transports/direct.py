@@ -11,7 +11,7 @@ from replica import changes
 from replica.changes import Entry, Offer, Page
 from replica.clock import Clock
 from replica.engine.history import has_forked
-from replica.engine.peer import Batch, Greeting, wanted
+from replica.engine.peer import Batch, Fetched, Greeting, wanted
 from replica.leaf import Leaf
 from replica.revision import Revision
 from replica.store.identity import Identity, read_identity, renew
@@ -97,12 +97,13 @@ class DirectPeer:
             for offer in wanted(together, [row.leaf for row in here.get(unid, [])])
         ]
 
-    def fetch(self, wanted: list[tuple[str, Revision]]) -> list[Leaf]:
+    def fetch(self, wanted: list[tuple[str, Revision]]) -> Fetched:
         """These leaves, as far as they still are leaves."""
         asked = set(wanted)
         with self.file.read() as connection:
             here = leaves_of_many(connection, {unid for unid, _ in wanted})
-        return [row.leaf for rows in here.values() for row in rows if (row.leaf.unid, row.leaf.revision) in asked]
+        found = (row.leaf for rows in here.values() for row in rows)
+        return Fetched([leaf for leaf in found if (leaf.unid, leaf.revision) in asked])
 
     def texts(self, leaves: Iterable[Leaf]) -> dict[bytes, str]:
         """The texts of foreign revisions in the ancestries of these leaves."""
@@ -115,7 +116,7 @@ class DirectPeer:
             with self.file.write() as connection:
                 if batch.ancestry_limit > read_setting(connection, "ancestry-limit"):
                     write_setting(connection, "ancestry-limit", batch.ancestry_limit)
-                tally = receive(connection, batch.leaves, batch.session.peer, self._clock())
+                tally = receive(connection, batch.leaves, batch.session.peer, self._clock(), batch.refused)
                 remember_texts(connection, batch.texts)
                 if dry_run:
                     raise _DryRun(tally)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -11,11 +12,14 @@ import httpx2
 
 from replica import errors
 from replica.errors import (
+    BadRequest,
+    Busy,
     Exists,
     NotAllowed,
     NotAuthenticated,
     NotFound,
     NotSupported,
+    NotTrusted,
     ReplicaError,
     StaleRevision,
     TimedOut,
@@ -24,16 +28,21 @@ from replica.errors import (
     Unreachable,
 )
 from replica.transports.address import Address
+from replica.transports.network import CONNECT_S, PLAIN
+from replica.transports.retrying import Patience
+from replica.transports.throttled import Meter
 
-TIMEOUT = httpx2.Timeout(60.0, connect=15.0)
 _BY_STATUS: dict[int, type[ReplicaError]] = {
+    400: BadRequest,
     401: NotAuthenticated,
     403: NotAllowed,
     404: NotFound,
     405: NotSupported,
+    408: TimedOut,
     409: StaleRevision,
     412: Exists,
     413: TooLarge,
+    429: Busy,
     501: NotSupported,
 }
 
@@ -41,10 +50,22 @@ _BY_STATUS: dict[int, type[ReplicaError]] = {
 class Web:
     """A keep-alive connection to one database. Paths are relative to it; threads may share it."""
 
-    def __init__(self, address: Address, client: httpx2.Client | None = None) -> None:
+    def __init__(
+        self,
+        address: Address,
+        client: httpx2.Client | None = None,
+        meter: Meter | None = None,
+        patience: Patience | None = None,
+    ) -> None:
         self.address = address
-        auth = None if address.user is None else httpx2.BasicAuth(address.user, address.password or "")
-        self._client = client or httpx2.Client(timeout=TIMEOUT, auth=auth)
+        self.client = client or PLAIN.client(address)
+        self.meter = meter or Meter()
+        self._patience = patience
+
+    @property
+    def root(self) -> Web:
+        """The server itself, over the same connections."""
+        return Web(self.address.root, self.client, self.meter, self._patience)
 
     def call(
         self,
@@ -54,12 +75,24 @@ class Web:
         content: bytes | Iterator[bytes] | None = None,
         headers: Mapping[str, str] | None = None,
         params: Mapping[str, str] | None = None,
+        timeout: float | None = None,
     ) -> httpx2.Response:
-        """The answer to a request, read whole; what the server complains about is raised."""
-        with self.stream(method, path, content=content, headers=headers, params=params) as response:
-            with _our_errors(self.address):
-                response.read()
-            return response
+        """The answer to a request, read whole; what the server complains about is raised.
+
+        Where there is patience, it is tried again if that may help and the content can be sent again. `timeout`: of
+        silence, in seconds.
+        """
+
+        def attempt() -> httpx2.Response:
+            kept = {"content": content, "headers": headers, "params": params, "timeout": timeout}
+            with self.stream(method, path, **kept) as response:  # type: ignore[arg-type]
+                with our_errors(self.address):
+                    response.read()
+                return response
+
+        if self._patience is None or not (content is None or isinstance(content, bytes)):
+            return attempt()
+        return self._patience.call(attempt)
 
     @contextmanager
     def stream(
@@ -70,15 +103,26 @@ class Web:
         content: bytes | Iterator[bytes] | None = None,
         headers: Mapping[str, str] | None = None,
         params: Mapping[str, str] | None = None,
+        timeout: float | None = None,
     ) -> Iterator[httpx2.Response]:
         """The answer to a request while it arrives."""
         url = f"{self.address.url}/{path}" if path else self.address.url
-        with _our_errors(self.address):
-            request = self._client.build_request(method, url, content=content, headers=headers, params=params)
-            response = self._client.send(request, stream=True)
+        pause = {} if timeout is None else {"timeout": httpx2.Timeout(timeout, connect=CONNECT_S)}
+        with our_errors(self.address):
+            request = self.client.build_request(
+                method,
+                url,
+                content=content,
+                headers=headers,
+                params=params,
+                **pause,  # type: ignore[arg-type]
+            )
+            self.meter.sending(request)
+            response = self.client.send(request, stream=True)
+        self.meter.arriving(response)
         try:
             if not response.is_success:
-                with _our_errors(self.address):
+                with our_errors(self.address):
                     response.read()
                 raise complaint(response, self.address)
             yield response
@@ -87,7 +131,18 @@ class Web:
 
     def close(self) -> None:
         """Close the connections."""
-        self._client.close()
+        self.client.close()
+
+
+def read_bounded(response: httpx2.Response, address: Address, most: int) -> bytes | None:
+    """The body of an answer; None if it has more than `most` bytes, of which no more are read."""
+    text = bytearray()
+    with our_errors(address):
+        for chunk in response.iter_bytes():
+            text += chunk
+            if len(text) > most:
+                return None
+    return bytes(text)
 
 
 def complaint(response: httpx2.Response, address: Address) -> ReplicaError:
@@ -98,7 +153,10 @@ def complaint(response: httpx2.Response, address: Address) -> ReplicaError:
         kind = TransportError if response.status_code >= 500 else NotAllowed
     reason = body.get("reason") or response.reason_phrase
     hint = body.get("hint")
-    return kind(f"{address}: {reason} ({response.status_code})", hint=hint if isinstance(hint, str) else None)
+    error = kind(f"{address}: {reason} ({response.status_code})", hint=hint if isinstance(hint, str) else None)
+    if isinstance(error, NotFound):
+        error.deleted = body.get("reason") == "deleted"
+    return error
 
 
 def _json_of(response: httpx2.Response) -> dict[str, Any]:
@@ -119,10 +177,22 @@ _BY_CODE = {kind.code: kind for kind in _family(errors.ReplicaError)}
 
 
 @contextmanager
-def _our_errors(address: Address) -> Iterator[None]:
+def our_errors(address: Address) -> Iterator[None]:
+    """What goes wrong on the way, as errors of ours."""
     try:
         yield
     except httpx2.TimeoutException as error:
         raise TimedOut(f"{address} did not answer in time") from error
     except httpx2.TransportError as error:
+        if _is_about_trust(error):
+            raise NotTrusted(f"{address}: {error}") from error
         raise Unreachable(f"{address}: {error}") from error
+
+
+def _is_about_trust(error: BaseException | None) -> bool:
+    """Whether a certificate is at the root of it."""
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False

@@ -1,4 +1,8 @@
-"""What every peer does, whatever carries its words."""
+"""What every peer does, whatever carries its words.
+
+A peer that is not a replica of ours (a CouchDB) keeps this contract but for the clauses marked `ours`, each with the reason.
+What it does there instead is in tests/system/test_couchdb.py.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ import pytest
 
 import replica
 from replica.changes import Offer
-from replica.engine.peer import Batch, Peer
+from replica.engine.peer import Batch, Greeting, Peer
 from replica.leaf import Leaf, next_revision
 from replica.revision import Ancestry, Revision
 from replica.store.sessions import START, Session
@@ -18,9 +22,18 @@ from replica.store.sessions import START, Session
 LIMIT = 1000
 
 
-@pytest.fixture(params=["file", "memory"])
+OURS = ["file", "memory"]
+EVERY = [*OURS, "couchdb"]
+
+
+@pytest.fixture(params=EVERY)
 def here(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[replica.Replica]:
     """The replica at the other end of the peer."""
+    if request.param == "couchdb":
+        address = request.getfixturevalue("couchdb").make()
+        with replica.open(address) as opened:
+            yield opened
+        return
     path = ":memory:" if request.param == "memory" else str(tmp_path / "here.db")
     with replica.create(path) as made:
         yield made
@@ -28,7 +41,23 @@ def here(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[replica.Rep
 
 @pytest.fixture
 def peer(here: replica.Replica) -> Peer:
-    return here.peer
+    return here.end()
+
+
+def ours(because: str) -> pytest.MarkDecorator:
+    """This clause is kept by replicas of ours alone."""
+    assert because
+    return pytest.mark.parametrize("here", OURS, indirect=True)
+
+
+def other_than(peer: Peer) -> Greeting:
+    """The greeting of the one whose sessions are called "source"."""
+    return peer.greet(None)._replace(ids=("source",), place="elsewhere")
+
+
+def unmarked(leaf: Leaf) -> Leaf:
+    """A leaf without its marks, which CouchDB has no place for."""
+    return leaf._replace(marks=None)
 
 
 def session(position: int = 0, name: str = "s1") -> Session:
@@ -47,6 +76,7 @@ def first(unid: str = "a", items: bytes = b'{"n":1}', time_ms: int = 1) -> Leaf:
     return next_revision(unid, [], items, time_ms, LIMIT)
 
 
+@ours("a CouchDB has no replica id")
 def test_it_says_who_it_is_and_where(here: replica.Replica, peer: Peer) -> None:
     greeting = peer.greet(None)
     assert here.identity.replica_id == greeting.replica_id
@@ -83,16 +113,17 @@ def test_the_feed_comes_in_pages_that_join_without_a_gap(here: replica.Replica, 
 def test_a_leaf_that_was_accepted_can_be_fetched_as_it_was(peer: Peer) -> None:
     leaf = first()
     peer.accept(batch(leaf), dry_run=False)
-    assert [leaf] == peer.fetch([("a", leaf.revision)])
+    assert [unmarked(leaf)] == [unmarked(each) for each in peer.fetch([("a", leaf.revision)]).leaves]
 
 
 def test_what_is_none_of_the_leaves_is_left_out(peer: Peer) -> None:
     old = first()
     new = next_revision("a", [old], b'{"n":2}', 2, LIMIT)
     peer.accept(batch(new), dry_run=False)
-    assert [] == peer.fetch([("a", old.revision), ("b", old.revision)])
+    assert [] == peer.fetch([("a", old.revision), ("b", old.revision)]).leaves
 
 
+@ours("a PouchDB asks for ancestors whose content it never had; it takes them and shows nothing new")
 def test_nothing_is_missing_of_a_document_whose_leaves_are_covered(peer: Peer) -> None:
     old, other = first(), first(time_ms=9)
     new = next_revision("a", [old], b'{"n":2}', 2, LIMIT)
@@ -105,6 +136,15 @@ def test_nothing_is_missing_of_a_document_whose_leaves_are_covered(peer: Peer) -
     assert [by_revision[other]] == peer.missing([by_revision[new], by_revision[other]])
 
 
+def test_nothing_is_missing_of_a_leaf_that_is_there(peer: Peer) -> None:
+    leaf, other = first(), first(time_ms=9)
+    peer.accept(batch(leaf), dry_run=False)
+    offered = [Offer("a", each.revision, False, True, True, each.hash, 7, 0) for each in (leaf, other)]
+    assert [] == peer.missing(offered[:1])
+    assert offered[1:] == peer.missing(offered)
+
+
+@ours("a CouchDB looks at each revision by itself")
 def test_with_a_leaf_that_is_missing_the_covered_ones_are_sent_too(peer: Peer) -> None:
     """The new leaf may cover the one that covers them, and, its ancestry being bounded, not them."""
     old, other = first(), first(time_ms=9)
@@ -114,6 +154,7 @@ def test_with_a_leaf_that_is_missing_the_covered_ones_are_sent_too(peer: Peer) -
     assert offered == peer.missing(offered)
 
 
+@ours("a CouchDB joins ancestries, but does not tell how much of them it knows")
 def test_more_of_a_known_ancestry_is_missing_too(peer: Peer) -> None:
     old = first()
     new = next_revision("a", [old], b'{"n":2}', 2, LIMIT)
@@ -135,11 +176,11 @@ def test_accepting_twice_changes_nothing(peer: Peer) -> None:
 def test_a_dry_run_counts_and_takes_nothing(peer: Peer) -> None:
     assert 1 == peer.accept(batch(first()), dry_run=True).added
     assert [] == offers(peer)
-    assert [] == peer.greet(peer.greet(None)._replace(ids=("source",))).sessions
+    assert [] == peer.greet(other_than(peer)).sessions
 
 
 def test_it_remembers_a_session_with_the_documents_or_not_at_all(peer: Peer) -> None:
-    other = peer.greet(None)._replace(ids=("source",), place="elsewhere")
+    other = other_than(peer)
     first_part = peer.accept(batch(first(), position=5), dry_run=False)
     assert [session(5).counting(first_part)] == peer.greet(other).sessions
     second_part = peer.accept(batch(position=9), dry_run=False)
@@ -147,7 +188,7 @@ def test_it_remembers_a_session_with_the_documents_or_not_at_all(peer: Peer) -> 
 
 
 def test_it_remembers_what_was_done_in_the_session_so_far(peer: Peer) -> None:
-    other = peer.greet(None)._replace(ids=("source",), place="elsewhere")
+    other = other_than(peer)
     before = session(5)._replace(counts={"added": 2})
     peer.accept(batch(first())._replace(session=before), dry_run=False)
     assert [3] == [remembered.counts["added"] for remembered in peer.greet(other).sessions]
@@ -159,6 +200,7 @@ def test_it_remembers_what_the_receiving_side_has(peer: Peer) -> None:
     assert [told] == peer.greet(peer.greet(None)._replace(ids=("target",), place="elsewhere")).sessions
 
 
+@ours("nobody can copy the file of a CouchDB")
 def test_a_peer_whose_name_another_file_uses_takes_a_new_one(peer: Peer) -> None:
     mine = peer.greet(None)
     renewed = peer.greet(mine._replace(place="elsewhere"))
@@ -171,9 +213,9 @@ def test_a_damaged_leaf_is_left_out_counted_and_asked_for_again(peer: Peer) -> N
     tally = peer.accept(batch(sound, damaged), dry_run=False)
     assert (1, 1) == (tally.added, tally.failed)
     assert ["a"] == [offer.unid for offer in offers(peer)]
-    assert ["b"] == peer.greet(peer.greet(None)).refused
+    assert ["b"] == peer.greet(other_than(peer)).refused
     peer.accept(batch(first("b")), dry_run=False)
-    assert [] == peer.greet(peer.greet(None)).refused
+    assert [] == peer.greet(other_than(peer)).refused
 
 
 def test_a_revision_that_claims_to_be_verified_and_is_not_is_left_out(peer: Peer) -> None:
@@ -183,13 +225,14 @@ def test_a_revision_that_claims_to_be_verified_and_is_not_is_left_out(peer: Peer
     assert 1 == peer.accept(batch(forged._replace(verified=False)), dry_run=False).added
 
 
+@ours("a CouchDB keeps the bytes that it has")
 def test_verified_bytes_replace_unverified_ones_and_enter_the_feed(peer: Peer) -> None:
     leaf = first(items=b'{"n":1.0}')
     through_javascript = first(items=b'{"n":1}')._replace(revision=leaf.revision, verified=False)
     peer.accept(batch(through_javascript), dry_run=False)
     before = peer.greet(None).update_seq
     assert 1 == peer.accept(batch(leaf), dry_run=False).replaced
-    assert [leaf] == peer.fetch([("a", leaf.revision)])
+    assert [leaf] == peer.fetch([("a", leaf.revision)]).leaves
     assert before < peer.greet(None).update_seq
     assert 0 == peer.accept(batch(through_javascript), dry_run=False).replaced
 
@@ -200,10 +243,12 @@ def test_foreign_revisions_come_back_as_they_came(peer: Peer) -> None:
     peer.accept(batch(leaf), dry_run=False)
     assert ["1-abc"] == [str(offer.revision) for offer in offers(peer)]
     child = next_revision("a", [leaf], b"{}", 5, LIMIT)
-    peer.accept(batch(child), dry_run=False)
+    peer.accept(batch(child)._replace(texts={leaf.revision.packed: "abc"}), dry_run=False)
+    assert [child.revision] == [each.revision for each in peer.fetch([("a", child.revision)]).leaves]
     assert {leaf.revision.packed: "abc"} == peer.texts([child])
 
 
+@ours("the bound of a CouchDB is its own")
 def test_the_bound_on_ancestries_grows_with_that_of_a_peer(here: replica.Replica, peer: Peer) -> None:
     peer.accept(batch(first())._replace(ancestry_limit=2000), dry_run=False)
     assert 2000 == here.settings["ancestry-limit"]
@@ -237,6 +282,7 @@ def test_a_leaf_that_can_be_none_is_left_out_by_itself(peer: Peer, wrong: dict[s
     assert ["a"] == [offer.unid for offer in offers(peer)]
 
 
+@ours("settings are ours")
 def test_a_deletion_stub_is_never_too_large(here: replica.Replica, peer: Peer) -> None:
     here.settings["document-size-max"] = 1
     stub = next_revision("a", [first()], b"{}", 2, LIMIT, deleted=True)
@@ -244,6 +290,7 @@ def test_a_deletion_stub_is_never_too_large(here: replica.Replica, peer: Peer) -
     assert (1, {"too_large": 1}) == (tally.added, tally.refused)
 
 
+@ours("a CouchDB tells any two texts apart")
 def test_two_revisions_that_look_the_same_packed_are_not_both_taken(here: replica.Replica, peer: Peer) -> None:
     """A foreign text, and the digits that it is packed as: nobody has both by accident."""
     foreign = other_system("abc", b'{"n":1}')
@@ -260,7 +307,7 @@ def test_two_revisions_that_look_the_same_packed_are_not_both_taken(here: replic
 def test_a_revision_that_nobody_could_name_is_not_taken(here: replica.Replica, peer: Peer, text: str) -> None:
     for _ in range(2):
         assert 1 == peer.accept(batch(other_system(text, b"{}")), False).failed
-    assert 1 == len(here.refused())
+    assert ["a"] == peer.greet(other_than(peer)).refused
     assert 0 == len(here)
 
 
@@ -268,3 +315,26 @@ def other_system(text: str, body: bytes) -> Leaf:
     """A first revision of another system."""
     digest = hashlib.sha256(body).digest()
     return Leaf("a", Revision(1, text), False, False, Ancestry(), None, digest, body)
+
+
+def test_what_the_source_holds_and_nobody_can_take_is_counted_and_asked_for_again(peer: Peer) -> None:
+    failure = replica.Failure("b", "1-abc", "attachments_not_supported")
+    tally = peer.accept(batch(first("a"))._replace(refused=(failure,)), dry_run=False)
+    assert (1, {"attachments_not_supported": 1}, [failure]) == (tally.added, tally.refused, tally.failures)
+    assert ["b"] == peer.greet(other_than(peer)).refused
+
+
+def test_the_last_changes_can_be_read_again_without_those_that_changed_since(here: replica.Replica, peer: Peer) -> None:
+    for n in range(7):
+        here.put({"n": n}, unid=str(n))
+    position = peer.changes(START, 1000).position
+    before = peer.changes_up_to(position, 3)
+    assert ["4", "5", "6"] == [entry.unid for entry in before][-3:]
+    here.put(here.get("5"))
+    assert [entry for entry in before if entry.unid != "5"] == peer.changes_up_to(position, 3)
+
+
+def test_documents_can_be_asked_for_by_name(here: replica.Replica, peer: Peer) -> None:
+    for name in ("a", "b", "c"):
+        here.put({}, unid=name)
+    assert ["a", "c"] == sorted(entry.unid for entry in peer.changes_of(["c", "a", "x"]))

@@ -168,11 +168,17 @@ def test_two_databases_in_memory_are_two(tmp_path: Path) -> None:
     assert [] == list(tmp_path.iterdir())
 
 
-def test_an_address_on_the_network_is_not_offered_yet(hub: Replica) -> None:
-    for address in ("https://hub.example/orders", "http://127.0.0.1:5984/orders", "ssh://host/orders.db"):
-        with pytest.raises(NotSupported):
+def test_an_address_of_an_unknown_kind_is_refused(hub: Replica) -> None:
+    for address in (
+        "ssh://host/orders.db",
+        "https://",
+        "https://host",
+        "http://host:port/orders",
+        "couchdb+file://x/y",
+    ):
+        with pytest.raises(Mistake):
             replica.open(address)
-        with pytest.raises(NotSupported):
+        with pytest.raises(Mistake):
             replica.replicate(hub, address)
 
 

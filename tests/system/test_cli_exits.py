@@ -17,14 +17,14 @@ from tests.system.command import done, run, spawn
 
 CODES = {
     1: "ReplicaError StoreError",
-    2: "Mistake BadSettings BadSelector",
+    2: "Mistake BadSettings BadSelector BadRequest UnsupportedMediaType IllegalName",
     5: "DiskError Busy TransportError Unreachable TimedOut",
     7: "LimitReached",
-    8: "Refused StaleRevision Exists NotAllowed ReadOnly Paused BadDocument TooLarge NotSupported",
+    8: "Refused StaleRevision Exists NotAllowed ReadOnly Paused BadDocument TooLarge NotSupported AttachmentsNotSupported",
     9: "Unsafe NotAReplica WithItself SuddenlyEmpty HardLinked Replaced",
     10: "NotFound",
     11: "Locked",
-    12: "NotAuthenticated",
+    12: "NotAuthenticated NotTrusted",
     13: "Stale",
     14: "TooNew TooOld",
     15: "NotADatabase Corrupt",
@@ -110,7 +110,7 @@ def test_a_replica_that_another_program_writes_for_long_is_locked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done("create", tmp_path / "hub.db")
-    monkeypatch.setattr("replica.replica.open.__kwdefaults__", {**_defaults(), "busy_timeout": 0.05})
+    monkeypatch.setattr("replica.opening.open.__kwdefaults__", {**_defaults(), "busy_timeout": 0.05})
     with closing(sqlite3.connect(tmp_path / "hub.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         outcome = run("put", tmp_path / "hub.db", "{}", "--json")

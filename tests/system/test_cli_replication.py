@@ -91,10 +91,6 @@ def test_a_paused_replica_refuses(pair: Pair) -> None:
     assert 8 == run("sync", *pair).code
 
 
-def test_an_address_is_refused_by_name(pair: Pair) -> None:
-    assert "not_supported" == run("sync", pair.hub, "https://hub.example/orders", "--json").error["code"]
-
-
 def test_when_the_time_is_up_it_says_so(pair: Pair) -> None:
     outcome = run("sync", *pair, "--max-duration", "0s", "--json")
     assert (7, "max_duration", False) == (outcome.code, outcome.value["limit"], outcome.value["ok"])

@@ -88,7 +88,7 @@ def test_unid_and_deletion_are_understood_and_revisions_ignored() -> None:
 
 
 def test_attachments_are_refused_by_name() -> None:
-    assert [(1, "not_supported"), (2, A)] == read('{"_attachments":{"a":{}}}\n{"_attachments":{},"a":1}')
+    assert [(1, "attachments_not_supported"), (2, A)] == read('{"_attachments":{"a":{}}}\n{"_attachments":{},"a":1}')
 
 
 def test_a_line_too_long_is_refused_and_the_next_one_read() -> None:

@@ -1,0 +1,1 @@
+"""A CouchDB, or any server with its interface, as a peer."""

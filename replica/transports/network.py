@@ -1,0 +1,90 @@
+"""How to get to servers: secrets, certificates, how fast; and the client that goes there so."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import httpx2
+
+from replica.errors import BadSettings
+from replica.transports.address import Address
+
+CONNECT_S = 15.0
+TIMEOUT = httpx2.Timeout(60.0, connect=CONNECT_S)
+
+
+class Secret(NamedTuple):
+    """Who asks, and what proves it."""
+
+    user: str
+    password: str
+
+    def __repr__(self) -> str:
+        return f"Secret({self.user!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """How to get to servers.
+
+    `password`: of the user that an address names. `token`: sent to every server instead. `find_secret` is asked for an
+    address that brings no password and for which there is none. `ca_file`: a file of certificates that are trusted, beside
+    nobody else. `client_cert`: a file with a certificate and its key. `bytes_per_second`: a bound in each direction.
+    """
+
+    password: str | None = field(default=None, repr=False)
+    token: str | None = field(default=None, repr=False)
+    find_secret: Callable[[Address], Secret | None] = field(default=lambda address: None, repr=False)
+    ca_file: str | None = None
+    client_cert: str | None = None
+    bytes_per_second: float | None = None
+
+    def client(self, address: Address) -> httpx2.Client:
+        """A client that proves who asks, and trusts as told; it goes through the proxies that the environment names."""
+        transport = None if address.socket is None else httpx2.HTTPTransport(uds=address.socket)
+        verify = self._trust() if address.url.startswith("https:") else True
+        return httpx2.Client(timeout=TIMEOUT, auth=self._auth(address), verify=verify, transport=transport)
+
+    def _auth(self, address: Address) -> httpx2.Auth | None:
+        if self.token is not None:
+            return _Bearer(self.token)
+        password = address.password if address.password is not None else self.password
+        if address.user is not None and password is not None:
+            return httpx2.BasicAuth(address.user, password)
+        secret = self.find_secret(address)
+        if secret is not None:
+            return httpx2.BasicAuth(*secret)
+        return None if address.user is None else httpx2.BasicAuth(address.user, "")
+
+    def _trust(self) -> ssl.SSLContext | bool:
+        if self.ca_file is None and self.client_cert is None:
+            return True
+        try:
+            context = ssl.create_default_context(cafile=self.ca_file)
+        except OSError as error:
+            raise BadSettings(f"{self.ca_file} holds no certificates: {error}", hint="Name a PEM file.") from error
+        if self.client_cert is not None:
+            try:
+                context.load_cert_chain(self.client_cert)
+            except OSError as error:
+                hint = "Name a PEM file with a certificate and its key."
+                raise BadSettings(f"{self.client_cert} is no certificate with a key: {error}", hint=hint) from error
+        return context
+
+
+class _Bearer(httpx2.Auth):
+    """A token that proves who asks."""
+
+    def __init__(self, token: str) -> None:
+        self._header = f"Bearer {token}"
+
+    def auth_flow(self, request: httpx2.Request) -> Generator[httpx2.Request, httpx2.Response, None]:
+        """Send it with every request."""
+        request.headers["Authorization"] = self._header
+        yield request
+
+
+PLAIN = Network()
