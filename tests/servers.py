@@ -36,6 +36,7 @@ def serving(folder: Path | str, port: int = 0, **options: Any) -> Iterator[str]:
     """The databases in `folder`, served by a thread; the URL comes back. Everything is closed when the block ends."""
     app = create_app(str(folder), **options)
     with socket.create_server(("127.0.0.1", port)) as listener:
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # inherited; asyncio does it for its own only
         server = _Server(uvicorn.Config(app, log_level="error", lifespan="on"), app)
         thread = threading.Thread(target=server.run, args=([listener],), name="server")
         thread.start()

@@ -147,6 +147,8 @@ class Catalogue:
 def _is_safe(name: str) -> bool:
     """Whether a name stays within the folder, and does not begin with what is no database's name."""
     parts = name.split("/")
+    if len(name.encode()) > NAME_MAX:
+        return False
     return not name.startswith("_") and all(part and not part.startswith(".") and "\0" not in part for part in parts)
 
 

@@ -179,10 +179,14 @@ def _multipart(pairs: Sequence[tuple[str, bytes | None]]) -> Response:
 
 _READS = ("rev", "open_revs", "latest", "deleted", *REVISIONS, *IGNORED)
 _WRITES = ("rev", "new_edits", "batch")
-_PLACES = ("/{db}/_design/{design}", "/{db}/_local/{local}", "/{db}/{unid}")
+_PLACES = ("/{db}/_design/{design}", "/{db}/{unid}")
+_LOCAL = "/{db}/_local/{local}"
 
 ENDPOINTS = [
     Endpoint(("POST",), "/{db}", post, ("batch", "new_edits")),
+    Endpoint(("GET",), _LOCAL, show),
+    Endpoint(("PUT",), _LOCAL, save, ("rev",)),
+    Endpoint(("DELETE",), _LOCAL, remove, ("rev",)),
     *(Endpoint(("GET",), place, show, _READS) for place in _PLACES),
     *(Endpoint(("PUT",), place, save, _WRITES) for place in _PLACES),
     *(Endpoint(("DELETE",), place, remove, ("rev", "batch")) for place in _PLACES),
