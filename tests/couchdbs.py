@@ -16,6 +16,7 @@ import httpx2
 import pytest
 
 from tests.needs import need, need_packages
+from tests.servers import serving
 
 _client = httpx2.Client(timeout=60, trust_env=False)
 _numbers = itertools.count()
@@ -96,6 +97,20 @@ def _free_port() -> int:
 
 @pytest.fixture(scope="session")
 def couchdb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CouchDB]:
-    """One server, in memory, for all tests of a process."""
+    """One server that is not ours, in memory, for all tests of a process."""
     with running(tmp_path_factory.mktemp("couchdb")) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CouchDB]:
+    """Our own server, which speaks the same protocol."""
+    with serving(tmp_path_factory.mktemp("own")) as url:
+        yield CouchDB(url)
+
+
+@pytest.fixture(params=["couchdb", "own"])
+def server(request: pytest.FixtureRequest) -> CouchDB:
+    """Each of the two in turn."""
+    found: CouchDB = request.getfixturevalue(request.param)
+    return found

@@ -23,14 +23,15 @@ LIMIT = 1000
 
 
 OURS = ["file", "memory"]
-EVERY = [*OURS, "couchdb"]
+THEIRS = ["couchdb", "own"]  # a server that is not ours, and our own where it is taken for one
+EVERY = [*OURS, *THEIRS]
 
 
 @pytest.fixture(params=EVERY)
 def here(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[replica.Replica]:
     """The replica at the other end of the peer."""
-    if request.param == "couchdb":
-        address = request.getfixturevalue("couchdb").make()
+    if request.param in THEIRS:
+        address = request.getfixturevalue(request.param).make()
         with replica.open(address) as opened:
             yield opened
         return
