@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterable
 from typing import Any, NoReturn
 
 from replica.errors import BadDocument
 
 DEPTH_MAX = 200  # levels of nesting; the standard parser itself gives up near 1,000, lower deep inside a server
 DIGITS_MAX = 4300  # of one integer: Python's own bound against quadratic conversion
+
+_SCALARS = frozenset((str, int, bool, float, type(None)))
 
 Json = Any  # str | int | float | bool | None | list[Json] | dict[str, Json]
 
@@ -75,18 +78,20 @@ def check(value: object) -> None:
     pending: list[tuple[object, int]] = [(value, 1)]
     while pending:
         item, depth = pending.pop()
-        if item is None or type(item) in (str, int, bool, float):
+        if type(item) in _SCALARS:
             continue
         if depth > DEPTH_MAX:
             raise BadDocument(f"nested deeper than {DEPTH_MAX} levels")
+        inner: Iterable[object]
         if isinstance(item, dict):
-            if not all(type(key) is str for key in item):
+            if not {str}.issuperset(map(type, item)):
                 raise BadDocument("a key is not a text")
-            pending.extend((inner, depth + 1) for inner in item.values())
+            inner = item.values()
         elif isinstance(item, list | tuple):
-            pending.extend((inner, depth + 1) for inner in item)
+            inner = item
         else:
             raise BadDocument(f"JSON has no {type(item).__name__}")
+        pending.extend((each, depth + 1) for each in inner if type(each) not in _SCALARS)
 
 
 def same(a: Json, b: Json) -> bool:

@@ -48,13 +48,17 @@ def check_items(items: object) -> bytes:
 
 def canonical_items(items: dict[str, Json]) -> bytes:
     """The canonical bytes of parsed `items`, or `BadDocument` if a name begins with `_`."""
+    _check_names(items)
+    return canonical(items)
+
+
+def _check_names(items: dict[str, Json]) -> None:
     for name in items:
         if name[:1] == "_":
             raise BadDocument(
                 f"the item name {name!r} begins with `_`",
                 hint="Such names are reserved. In Python, the UNID is given as unid=, or `_id` to Document.from_json.",
             )
-    return canonical(items)
 
 
 class Document:
@@ -187,5 +191,5 @@ class Document:
             raise BadDocument("`_deleted` is true or false")
         if value.pop("_attachments", None):
             raise NotSupported("attachments are not offered yet")
-        canonical_items(value)
+        _check_names(value)
         return cls(value, unid=unid, revision=revision, deleted=deleted)

@@ -35,21 +35,28 @@ ROWS = 20_000  # feed rows in one transaction, at most
 BATCH_BYTES = 32 * 2**20  # of documents; they do not pass through this process's memory
 
 _COLUMNS = "unid, number, packed, deleted, verified, winner, line, side, parents, marks, hash, size, body"
-_SIZES = text("SELECT seq, size FROM leaf WHERE seq > :since ORDER BY seq LIMIT :rows")
+_NEXT_ROWS = "(SELECT seq, size FROM leaf WHERE seq > :since ORDER BY seq LIMIT :rows)"
+_NEXT = text(f"SELECT count(*) AS rows, max(seq) AS last, coalesce(sum(size), 0) AS bytes FROM {_NEXT_ROWS}")
+_FITTING = text(f"""
+    SELECT coalesce(max(seq) FILTER (WHERE total <= :bytes), min(seq))
+    FROM (SELECT seq, sum(size) OVER (ORDER BY seq) AS total FROM {_NEXT_ROWS})""")
 _SPAN = "s.seq > :since AND s.seq <= :until"
 _SEVERAL = "EXISTS (SELECT 1 FROM source.leaf o INDEXED BY leaf_losing WHERE o.unid = s.unid AND o.winner = 0)"
+_NOT_SIMPLE = text(f"""
+    SELECT s.seq FROM source.leaf s
+    WHERE {_SPAN} AND (EXISTS (SELECT 1 FROM main.leaf t WHERE t.unid = s.unid) OR {_SEVERAL}
+    OR EXISTS (SELECT 1 FROM main.refused r WHERE r.unid = s.unid))""")
 _INSERT_NEW = text(f"""
     INSERT INTO main.leaf ({_COLUMNS}) SELECT {_COLUMNS} FROM source.leaf s
-    WHERE {_SPAN} AND s.size <= :size_max
-    AND NOT EXISTS (SELECT 1 FROM main.leaf t WHERE t.unid = s.unid) AND NOT {_SEVERAL}
-    AND NOT EXISTS (SELECT 1 FROM main.refused r WHERE r.unid = s.unid)
+    WHERE {_SPAN} AND s.size <= :size_max AND s.seq NOT IN (SELECT value FROM json_each(:not_simple))
     ORDER BY s.seq""")
 _TAKE_BACK = text("""
     DELETE FROM main.leaf WHERE seq > :after
     AND unid IN (SELECT unid FROM source.leaf WHERE seq IN (SELECT value FROM json_each(:damaged)))""")
-_INSERTED = text("SELECT count(*) AS documents, coalesce(sum(size), 0) AS bytes FROM main.leaf WHERE seq > :after")
+_SUMS = "SELECT count(*) AS documents, coalesce(sum(size), 0) AS bytes"
+_OFFERED = text(f"{_SUMS} FROM source.leaf s WHERE {_SPAN}")
+_INSERTED = text(f"{_SUMS} FROM main.leaf WHERE seq > :after")
 _TEXTS = text("INSERT OR IGNORE INTO main.foreign_revision SELECT packed, text FROM source.foreign_revision")
-_ROWS = text(f"SELECT count(*) FROM source.leaf s WHERE {_SPAN}")
 _OUTDATED = text(f"""
     SELECT count(*) FROM source.leaf s
     WHERE {_SPAN} AND s.unid IN (SELECT unid FROM source.leaf INDEXED BY leaf_losing WHERE winner = 0)
@@ -90,15 +97,13 @@ def transfer_attached(task: Task, target: DirectPeer, source: DirectPeer, tally:
 
 
 def _batch_end(source: DirectPeer, since: int) -> int:
-    """The update sequence that ends the next batch: bounded in rows and in bytes."""
+    """The update sequence that ends the next batch: bounded in rows and in bytes, of one row at least."""
+    bounds = {"since": since, "rows": ROWS}
     with source.file.read() as connection:
-        rows = connection.execute(_SIZES, {"since": since, "rows": ROWS}).all()
-        size = 0
-        for before, row in zip([None, *rows], rows, strict=False):
-            size += row.size
-            if size > BATCH_BYTES and before is not None:
-                return int(before.seq)
-        return int(rows[-1].seq) if len(rows) == ROWS else update_sequence(connection)
+        rows = connection.execute(_NEXT, bounds).one()
+        if rows.bytes > BATCH_BYTES and rows.rows > 1:
+            return int(connection.execute(_FITTING, {**bounds, "bytes": BATCH_BYTES}).scalar_one())
+        return int(rows.last) if rows.rows == ROWS else update_sequence(connection)
 
 
 def _insert_new(connection: Connection, since: int, check: Check, tally: Tally) -> list[str]:
@@ -107,14 +112,16 @@ def _insert_new(connection: Connection, since: int, check: Check, tally: Tally) 
     before = update_sequence(connection)
     connection.execute(_TEXTS)
     size_max = read_setting(connection, "document-size-max")
-    connection.execute(_INSERT_NEW, {**span, "size_max": size_max})
-    if damaged := check.damaged():
+    offered = connection.execute(_OFFERED, span).one()
+    # Asked beforehand: what reads the table it inserts into, SQLite writes to a temporary one first.
+    not_simple = json.dumps(connection.execute(_NOT_SIMPLE, span).scalars().all())
+    inserted = connection.execute(_INSERT_NEW, {**span, "size_max": size_max, "not_simple": not_simple}).rowcount
+    damaged = check.damaged()
+    if damaged:
         connection.execute(_TAKE_BACK, {"after": before, "damaged": json.dumps(damaged)})
-    inserted = connection.execute(_INSERTED, {"after": before}).one()
-    rows = connection.execute(_ROWS, span).scalar() or 0
-    tally.read += rows - (connection.execute(_OUTDATED, span).scalar() or 0)
-    tally.added += inserted.documents
-    tally.bytes += inserted.bytes
-    if inserted.documents == rows:
-        return []
-    return [row.unid for row in connection.execute(_UNLIKE, span)]
+    everything = inserted == offered.documents and not damaged
+    taken = offered if everything else connection.execute(_INSERTED, {"after": before}).one()
+    tally.read += offered.documents - (connection.execute(_OUTDATED, span).scalar() or 0)
+    tally.added += taken.documents
+    tally.bytes += taken.bytes
+    return [] if everything else [row.unid for row in connection.execute(_UNLIKE, span)]
