@@ -1,4 +1,4 @@
-"""Write the pages that follow from the code: commands.md, errors.md, settings.md.
+"""Write the pages that follow from the code: commands.md, errors.md, openapi.json, settings.md.
 
     python docs/generate.py
 
@@ -169,9 +169,18 @@ def _takes(setting: Setting) -> str:
         return "null"
 
 
+def description() -> str:
+    """The HTTP API for tools, as OpenAPI."""
+    from replica.server.app import ENDPOINTS
+    from replica.server.description import openapi
+
+    return json.dumps(openapi(ENDPOINTS), indent=1, ensure_ascii=False) + "\n"
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "commands.md": commands_page,
     "errors.md": errors_page,
+    "openapi.json": description,
     "settings.md": settings_page,
 }
 

@@ -12,6 +12,7 @@ from typing import Any
 import uvicorn
 
 from replica.server.app import App, create_app
+from replica.server.wire import Protocol
 
 
 class _Server(uvicorn.Server):
@@ -37,7 +38,7 @@ def serving(folder: Path | str, port: int = 0, **options: Any) -> Iterator[str]:
     app = create_app(str(folder), **options)
     with socket.create_server(("127.0.0.1", port)) as listener:
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # inherited; asyncio does it for its own only
-        server = _Server(uvicorn.Config(app, log_level="error", lifespan="on"), app)
+        server = _Server(uvicorn.Config(app, http=Protocol, log_level="error", lifespan="on"), app)
         thread = threading.Thread(target=server.run, args=([listener],), name="server")
         thread.start()
         try:

@@ -39,6 +39,9 @@ GROUPS: dict[str, dict[str, Listed]] = {
         "refused": Listed("refused", "show what other replicas offered and was not taken"),
         "changes": Listed("changes", "show what changed, in order"),
     },
+    "network": {
+        "serve": Listed("serve", "serve the databases of a folder over HTTP"),
+    },
     "care": {
         "settings": Listed("settings", "show or change the settings of a replica"),
         "verify": Listed("verify", "check a replica, or compare two"),

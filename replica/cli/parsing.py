@@ -175,6 +175,8 @@ def _apply_variables(parser: Parser, environment: Mapping[str, str]) -> None:
 def _value(parser: Parser, action: argparse.Action, name: str, text: str) -> Any:
     if action.nargs == 0:
         return _switch(name, text)
+    if isinstance(action.default, list):  # a flag that may be repeated
+        return text.split()
     try:
         value = action.type(text) if callable(action.type) else text
     except (ValueError, argparse.ArgumentTypeError) as error:

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import AsyncIterator, Iterable, MutableMapping, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from typing import Any, NamedTuple
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from replica.errors import ReplicaError
-from replica.server import couchdb
+from replica.server import couchdb, monitoring
 from replica.server.answers import answer, problem
 from replica.server.call import Call, decoded
 from replica.server.catalogue import Catalogue
 from replica.server.endpoint import Endpoint
+from replica.server.exchange import ASGI, Observed, Observer
+from replica.server.metrics import Metrics
+from replica.server.origins import Origins
 
-Handler = Callable[[Call], Awaitable[Response]]
-ASGI = Callable[..., Awaitable[None]]
+ENDPOINTS = [*monitoring.ENDPOINTS, *couchdb.ENDPOINTS]
 
 
 class Limits(NamedTuple):
@@ -40,6 +42,7 @@ class Server:
     def __init__(self, catalogue: Catalogue, limits: Limits) -> None:
         self.catalogue = catalogue
         self.limits = limits
+        self.metrics = Metrics()
 
 
 class App:
@@ -55,19 +58,27 @@ class App:
         """Let nobody wait for changes any more; to be called before the web server waits for its connections to end."""
         self._server.catalogue.dismiss()
 
+    def close(self) -> None:
+        """Close the databases."""
+        self._server.catalogue.close()
+
     async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
         """Serve one request, or the lifespan."""
         if scope["type"] == "http":
             raw = scope.get("raw_path") or scope["path"].encode()
             path = raw.partition(b"?")[0].decode("latin-1")
-            scope = {**scope, "path": path.rstrip("/") or "/"}
+            root = scope.get("root_path", "")  # where it is mounted
+            scope = {**scope, "path": root + (path.removeprefix(root).rstrip("/") or "/")}
         await self._app(scope, receive, send)
 
 
-def create_app(folder: str, *, limits: Limits = _USUAL) -> App:
+def create_app(
+    folder: str, *, limits: Limits = _USUAL, cors: Sequence[str] = (), observers: Sequence[Observer] = ()
+) -> App:
     """An ASGI application that serves every database in `folder`; it may be mounted in another one.
 
-    It closes the databases when its lifespan ends. `BadSettings` if the folder is not there.
+    `cors`: the origins of web pages that may use it; `observers` are told of every exchange. It closes the databases
+    when its lifespan ends; whoever mounts it calls `close` instead. `BadSettings` if the folder is not there.
     """
     server = Server(Catalogue(folder), limits)
 
@@ -76,9 +87,9 @@ def create_app(folder: str, *, limits: Limits = _USUAL) -> App:
         yield
         server.catalogue.close()
 
-    app = Starlette(routes=list(_routes(server, couchdb.ENDPOINTS)), lifespan=lifespan, exception_handlers=_PROBLEMS)
+    app = Starlette(routes=list(_routes(server, ENDPOINTS)), lifespan=lifespan, exception_handlers=_PROBLEMS)
     app.router.redirect_slashes = False
-    return App(app, server)
+    return App(Observed(Origins(app, cors) if cors else app, [server.metrics, *observers]), server)
 
 
 def _routes(server: Server, endpoints: Iterable[Endpoint]) -> Iterable[Route]:
@@ -91,7 +102,7 @@ class _Served:
     """An endpoint as an ASGI application: the database is held open until the answer is sent, errors become answers."""
 
     def __init__(self, server: Server, endpoint: Endpoint) -> None:
-        self._server, self._endpoint = server, endpoint
+        self._server, self.endpoint = server, endpoint
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
         request = Request(scope, receive, send)
@@ -100,14 +111,16 @@ class _Served:
                 response = await self._respond(request, stack)
             except ReplicaError as error:
                 response = problem(error)
+            except ClientDisconnect:
+                return  # nobody is there to be answered
             await response(scope, receive, send)
 
     async def _respond(self, request: Request, stack: ExitStack) -> Response:
         held = None
-        if self._endpoint.opens_database:
+        if self.endpoint.opens_database:
             name = decoded(request.path_params["db"])
             held = await run_in_threadpool(stack.enter_context, self._server.catalogue.use(name))
-        return await self._endpoint.handler(Call(request, self._server, held))
+        return await self.endpoint.handler(Call(request, self._server, held))
 
 
 async def _not_found(_: Request, error: Exception) -> Response:

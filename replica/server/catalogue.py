@@ -19,7 +19,7 @@ from replica.store.identity import new_id
 SUFFIX = ".db"
 OPEN_MAX = 64  # databases kept open that nobody uses at the moment
 _NEW = re.compile(r"[a-z][a-z0-9_$()+/-]*", re.ASCII)  # CouchDB's rule for the name of a database
-NAME_MAX = 238  # CouchDB's, too
+NAME_MAX = 238  # bytes; CouchDB's, too, and with the suffix within what file systems take
 _UUID_FILE = ".replica-server"
 
 
@@ -52,12 +52,18 @@ class Catalogue:
             folders[:] = [name for name in folders if not name.startswith(".")]
             inside = os.path.relpath(folder, self.folder)
             prefix = "" if inside == "." else f"{inside}/"
-            found += [f"{prefix}{name.removesuffix(SUFFIX)}" for name in files if name.endswith(SUFFIX)]
+            ours = [name for name in files if name.endswith(SUFFIX) and not os.path.islink(os.path.join(folder, name))]
+            found += [f"{prefix}{name.removesuffix(SUFFIX)}" for name in ours]
         return sorted(name for name in found if _is_safe(name))
+
+    def held(self) -> dict[str, Held]:
+        """The databases that are open at the moment."""
+        with self._lock:
+            return dict(self._open)
 
     def create(self, name: str) -> None:
         """Make a new database of that name. `IllegalName`, `Exists`."""
-        if not _NEW.fullmatch(name) or len(name) > NAME_MAX or not _is_safe(name):
+        if not _NEW.fullmatch(name) or not _is_safe(name):
             raise IllegalName(f"{name[:80]!r} is not a name for a database")
         path = self._path(name)
         with file_errors(path):
@@ -97,7 +103,6 @@ class Catalogue:
                 self._close_idle()
 
     def _take(self, name: str) -> Held:
-        path = self._path(name)
         with self._lock:
             held = self._open.get(name)
             if held is not None and not held.replica.is_current:  # another file has taken its place
@@ -108,7 +113,7 @@ class Catalogue:
                 held = None
             if held is None:
                 try:
-                    held = Held(replica.open(path))
+                    held = Held(replica.open(self._path(name)))
                     if self._dismissed:
                         held.watch.end()
                 except NotFound:
@@ -123,9 +128,10 @@ class Catalogue:
             self._open.pop(name).replica.close()
 
     def _path(self, name: str) -> str:
-        if not _is_safe(name):
+        path = os.path.join(self.folder, name + SUFFIX)
+        if not _is_safe(name) or os.path.realpath(path) != path:  # a link would lead out of the folder
             raise _no_such(name)
-        return os.path.join(self.folder, name + SUFFIX)
+        return path
 
     def dismiss(self) -> None:
         """Let nobody wait for changes any more: the server is about to stop, and answers what it is asked first."""

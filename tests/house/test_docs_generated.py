@@ -10,7 +10,7 @@ import pytest
 from tests.house.source import ROOT
 
 DOCS = ROOT / "docs"
-NAMES = ("commands.md", "errors.md", "settings.md")
+NAMES = ("commands.md", "errors.md", "openapi.json", "settings.md")
 
 
 @pytest.fixture(scope="module")

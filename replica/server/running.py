@@ -1,0 +1,127 @@
+"""A server process: from a socket that listens to a clean end."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+
+import uvicorn
+
+from replica.errors import BadSettings, ReadOnly
+from replica.server.access_log import AccessLog
+from replica.server.app import App, create_app
+from replica.server.listening import listen_at, listen_on, url_of
+from replica.server.wire import Protocol
+
+GRACE_S = 10  # for requests that are running when the server is told to stop
+IDLE_S = 75  # for a connection between two requests: longer than proxies keep theirs, so that the proxy hangs up first
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class _Server(uvicorn.Server):
+    """Tells when it is ready, and ends live feeds before it waits for what is running."""
+
+    def __init__(self, config: uvicorn.Config, app: App, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._app, self._ready = app, ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._app.dismiss()
+        await super().shutdown(sockets)
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """A signal ends the server well, and is not raised again afterwards: that it ended well is all there is to say."""
+        before = {number: signal.signal(number, self.handle_exit) for number in SIGNALS}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def serve(
+    folder: str,
+    *,
+    host: str,
+    port: int,
+    path: str | None,
+    cors: Sequence[str],
+    access_log: str,
+    ready: Callable[[str], None],
+) -> None:
+    """Serve the databases of `folder` until SIGINT or SIGTERM, at a Unix socket if it has a `path`.
+
+    `ready` is called with the address once connections are accepted. Must run in the main thread. Refused before:
+    what `listen_on`, `listen_at` and `create_app` refuse, and `ReadOnly`.
+    """
+    _check(folder)
+    observers = [] if access_log == "none" else [AccessLog(access_log, _write)]
+    app = create_app(folder, cors=cors, observers=observers)
+    _allow_many_connections()
+    with closing(listen_on(host, port) if path is None else listen_at(path)) as listener:
+        inode = None if path is None else os.stat(path).st_ino
+        address = path or url_of(listener.family, listener.getsockname())
+        server = _Server(_configuration(app), app, lambda: ready(address))
+        try:
+            server.run([listener])
+        finally:
+            if path is not None:
+                with suppress(FileNotFoundError):
+                    if os.stat(path).st_ino == inode:
+                        os.unlink(path)
+
+
+def _configuration(app: App) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http=Protocol,
+        ws="none",
+        loop="asyncio",
+        lifespan="on",
+        log_config=_LOGGING,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_keep_alive=IDLE_S,
+        timeout_graceful_shutdown=GRACE_S,
+    )
+
+
+def _check(folder: str) -> None:
+    if not os.path.isdir(folder):
+        raise BadSettings(f"there is no folder {folder}", hint="Make it, or name another with --data.")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise ReadOnly(f"{folder} cannot be written", hint="Make the folder writable for this user, or name another.")
+
+
+def _allow_many_connections() -> None:
+    """Each connection is an open file, and the usual limit is 1,024; up to the hard limit it is ours to raise."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with suppress(ValueError, OSError):  # macOS has a lower one that it does not tell
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _write(line: str) -> None:
+    with suppress(OSError, ValueError):  # nobody reads the log; that is no reason to stop
+        sys.stderr.write(line)
+        sys.stderr.flush()
+
+
+_LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"plain": {"format": "replicate: %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "loggers": {"uvicorn": {"handlers": ["stderr"], "level": "WARNING", "propagate": False}},
+}
