@@ -79,7 +79,7 @@ def look(hub: replica.Replica) -> Found:
 def _leaves(hub: replica.Replica) -> dict[str, list[Leaf]]:
     offers = [offer for entry in hub.peer.changes(START, ALL).entries for offer in entry.offers]
     found: dict[str, list[Leaf]] = {}
-    for leaf in hub.peer.fetch([(offer.unid, offer.revision) for offer in offers]):
+    for leaf in hub.peer.fetch([(offer.unid, offer.revision) for offer in offers]).leaves:
         found.setdefault(leaf.unid, []).append(leaf)
     return found
 
