@@ -23,7 +23,7 @@ pytestmark = pytest.mark.system
 
 KB = 1024
 LARGE = json.dumps({"by": "large", "pad": "x" * 20_000})
-LIMITS = [0, 16, 36, 48, 60, 80, 100, 150, 250, 2000]  # KB that a file may have
+LIMITS = [0, 16, 36, 60, 92, 108, 150, 168, 176, 200, 230, 250, 300, 2000]  # KB a file may have; an empty one has 84
 FREE = [0, 20, 40, 64, 90, 130, 200, 350, 600, 2000]  # KB that are free on the disk
 
 
