@@ -39,7 +39,7 @@ def serving(folder: Path | str, port: int = 0, **options: Any) -> Iterator[str]:
     with socket.create_server(("127.0.0.1", port)) as listener:
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # inherited; asyncio does it for its own only
         server = _Server(uvicorn.Config(app, http=Protocol, log_level="error", lifespan="on"), app)
-        thread = threading.Thread(target=server.run, args=([listener],), name="server")
+        thread = threading.Thread(target=server.run, args=([listener],), name="server", daemon=True)
         thread.start()
         try:
             assert server.ready.wait(20), "the server did not start"
