@@ -33,6 +33,8 @@
     │       └── Locked               held by another process for longer than the time-out; may_retry
     ├── TransportError       the way to the peer; may_retry
     │   ├── Unreachable · TimedOut
+    │   ├── Garbled              what arrived is not what was sent
+    │   ├── OtherProtocol        the peer speaks another version (not retried)
     │   ├── NotAuthenticated     who are you? (not retried)
     │   └── NotTrusted           who is that? (not retried)
     ├── LimitReached         a limit that was asked for
@@ -293,6 +295,21 @@ class TimedOut(TransportError):
     code = "timed_out"
 
 
+class Garbled(TransportError):
+    """What arrived is not what was sent: cut off, changed on the way, or no words of ours at all."""
+
+    code = "garbled"
+    hint = "Try again; if it stays, something between the two ends changes what passes through it."
+
+
+class OtherProtocol(TransportError):
+    """The peer speaks another version of the conversation; nothing was exchanged."""
+
+    code = "other_protocol"
+    hint = "Install the same version of notes-replica at both ends."
+    may_retry = False
+
+
 class NotAuthenticated(TransportError):
     """The peer wants to know who is asking."""
 
@@ -371,6 +388,8 @@ HTTP: dict[type[ReplicaError], tuple[int, str]] = {
     Busy: (503, "busy"),
     TransportError: (502, "bad_gateway"),
     TimedOut: (504, "gateway_timeout"),
+    Garbled: (400, "bad_request"),
+    OtherProtocol: (400, "bad_request"),
     NotAuthenticated: (401, "unauthorized"),
     LimitReached: (429, "limit_reached"),
     Mistake: (400, "bad_request"),

@@ -11,14 +11,14 @@ from typing import Any
 
 import uvicorn
 
-from replica.server.app import App, create_app
+from replica.server.app import create_app
 from replica.server.wire import Protocol
 
 
 class _Server(uvicorn.Server):
     """Answers those who wait for changes before it waits for its connections to end."""
 
-    def __init__(self, config: uvicorn.Config, app: App) -> None:
+    def __init__(self, config: uvicorn.Config, app: Any) -> None:
         super().__init__(config)
         self._app = app
         self.ready = threading.Event()
@@ -35,11 +35,17 @@ class _Server(uvicorn.Server):
 @contextmanager
 def serving(folder: Path | str, port: int = 0, **options: Any) -> Iterator[str]:
     """The databases in `folder`, served by a thread; the URL comes back. Everything is closed when the block ends."""
-    app = create_app(str(folder), **options)
+    with running(create_app(str(folder), **options), port) as url:
+        yield url
+
+
+@contextmanager
+def running(app: Any, port: int = 0) -> Iterator[str]:
+    """An application that may be dismissed, served by a thread."""
     with socket.create_server(("127.0.0.1", port)) as listener:
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # inherited; asyncio does it for its own only
         server = _Server(uvicorn.Config(app, http=Protocol, log_level="error", lifespan="on"), app)
-        thread = threading.Thread(target=server.run, args=([listener],), name="server")
+        thread = threading.Thread(target=server.run, args=([listener],), name="server", daemon=True)
         thread.start()
         try:
             assert server.ready.wait(20), "the server did not start"

@@ -101,6 +101,8 @@ def wanted(offers: list[Offer], own: list[Leaf]) -> list[Offer]:
     If one does, all are that are not here, also those that a leaf here covers: under a bound on the ancestry, the new
     leaf may cover that one and not them, and who unites has to see them together.
     """
+    if not own:
+        return offers
     adding = {offer.revision for offer in offers if is_wanted(offer, own)}
     here = {leaf.revision for leaf in own}
     return [offer for offer in offers if offer.revision in adding or (adding and offer.revision not in here)]

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
+from contextlib import closing
 from typing import NamedTuple
 
 from replica.changes import Entry, Offer, Page
 from replica.engine.history import common_position, lonely_session
 from replica.engine.peer import Batch, Fetched, Greeting, Peer
 from replica.errors import LimitReached
+from replica.revision import ENTRY
 from replica.store.sessions import Position, Session
 from replica.tally import Tally
 
 PAGE = 1000  # feed entries looked at together
-BATCH_BYTES = 8 * 2**20  # of documents in one transaction; a single larger document goes alone
+BATCH_BYTES = 8 * 2**20  # of documents and ancestries in one transaction; a single larger document goes alone
 WITNESSES = 32
 
 
@@ -25,6 +27,30 @@ class Progress(NamedTuple):
     done: int
     total: int
     tally: Tally
+
+
+class Portion(NamedTuple):
+    """What goes into one transaction: the leaves to fetch, the entries looked at, the positions before and after it."""
+
+    wanted: list[Offer]
+    read: int
+    since: Position
+    position: Position
+
+
+class Load(NamedTuple):
+    """A portion as it was fetched, or a part of one that is too large for one transaction.
+
+    `position` is reached by it, only the last part goes on to the portion's. `read`: the entries looked at.
+    `witnesses`: of the source's feed, where the source cannot remember.
+    """
+
+    batch: Fetched
+    texts: dict[bytes, str]
+    position: Position
+    read: int
+    is_last: bool
+    witnesses: list[tuple[int, str, str]] | None
 
 
 class Task(NamedTuple):
@@ -40,6 +66,7 @@ class Task(NamedTuple):
     dry_run: bool = False
     on_progress: Callable[[Progress], object] | None = None
     out_of_time: Callable[[], bool] = lambda: False
+    ahead: Callable[[Generator[Load]], Generator[Load]] = lambda loads: loads  # may fetch one while another is taken
 
 
 def transfer(task: Task, tally: Tally) -> None:
@@ -49,14 +76,24 @@ def transfer(task: Task, tally: Tally) -> None:
     """
     since = start = starting_point(task)
     retry_refused(task, since, tally)
-    last = is_at_end(task, since)
+    if is_at_end(task, since):
+        return
+    with closing(task.ahead(loads(task, since))) as coming:
+        for load in coming:
+            session = take(task, load, tally)
+            if load.is_last:
+                remember(task, session)
+                advance(task, start, load.position, tally)
+
+
+def loads(task: Task, since: Position) -> Generator[Load]:
+    """Everything after `since` that the target wants, portion by portion."""
+    last = False
     while not last:
         page = task.source.changes(since, PAGE)
-        last = page.last
         for portion in portions(page, since, missing_of(task, page)):
-            remember(task, take(task, portion, tally))
-            since = portion.position
-            advance(task, start, since, tally)
+            yield from fetched(task, portion)
+        since, last = max(since, page.position), page.last
 
 
 def starting_point(task: Task) -> Position:
@@ -73,15 +110,6 @@ def is_at_end(task: Task, since: Position) -> bool:
     return since.number >= task.by.update_seq and since.token == task.by.token
 
 
-class Portion(NamedTuple):
-    """What goes into one transaction: the leaves to fetch, the entries looked at, the positions before and after it."""
-
-    wanted: list[Offer]
-    read: int
-    since: Position
-    position: Position
-
-
 def missing_of(task: Task, page: Page) -> dict[str, list[Offer]]:
     """Which of a page's leaves the target wants, by UNID."""
     missing: dict[str, list[Offer]] = {}
@@ -91,14 +119,14 @@ def missing_of(task: Task, page: Page) -> dict[str, list[Offer]]:
     return missing
 
 
-def portions(page: Page, since: Position, missing: dict[str, list[Offer]]) -> Iterator[Portion]:
+def portions(page: Page, since: Position, missing: dict[str, list[Offer]]) -> Generator[Portion]:
     """The entries of a page, in order, cut where the documents to fetch would be more than `BATCH_BYTES`."""
     wanted: list[Offer] = []
     size = read = 0
     begin = position = since
     for entry in page.entries:
         offers = missing.get(entry.unid, ())
-        size_of_entry = sum(offer.size for offer in offers)
+        size_of_entry = sum(offer.size + ENTRY * offer.ancestors for offer in offers if offer.size)
         if wanted and size_of_entry and size + size_of_entry > BATCH_BYTES:
             yield Portion(wanted, read, begin, position)
             wanted, size, read, begin = [], 0, 0, position
@@ -110,27 +138,26 @@ def portions(page: Page, since: Position, missing: dict[str, list[Offer]]) -> It
         yield Portion(wanted, read, begin, page.position)
 
 
-def take(task: Task, portion: Portion, tally: Tally) -> Session:
-    """One transaction of the target: the documents, and the memory of having them. Several, if they are too large for one.
-
-    Of several, only the last goes on to the portion's position.
-    """
-    tally.read += portion.read
+def fetched(task: Task, portion: Portion) -> Generator[Load]:
+    """The documents of a portion, from the source: in one part, or in several if it has too many for one transaction."""
     wanted = [(offer.unid, offer.revision) for offer in portion.wanted]
+    read = portion.read
     while True:
         got = task.source.fetch(wanted) if wanted else Fetched([])
-        session = _accept(task, got, portion.since if got.rest else portion.position, tally)
+        texts = task.source.texts(got.leaves) if got.leaves else {}
+        position = portion.since if got.rest else portion.position
+        witnesses = None if task.by.remembers else _last_entries(task.source, position)
+        yield Load(got, texts, position, read, not got.rest, witnesses)
         if not got.rest:
-            return session
-        wanted = wanted[-got.rest :]
+            return
+        wanted, read = wanted[-got.rest :], 0
 
 
-def _accept(task: Task, got: Fetched, position: Position, tally: Tally) -> Session:
-    session = _session(task, position, tally)
-    if not task.by.remembers:
-        session = session._replace(witnesses=_last_entries(task.source, position))
-    texts = task.source.texts(got.leaves) if got.leaves else {}
-    batch = Batch(got.leaves, texts, session, task.by.ancestry_limit, got.refused)
+def take(task: Task, load: Load, tally: Tally) -> Session:
+    """One transaction of the target: the documents, and the memory of having them."""
+    tally.read += load.read
+    session = _session(task, load.position, tally)._replace(witnesses=load.witnesses)
+    batch = Batch(load.batch.leaves, load.texts, session, task.by.ancestry_limit, load.batch.refused)
     done = task.target.accept(batch, task.dry_run)
     tally.add(done)
     return session.counting(done)
@@ -165,7 +192,8 @@ def retry_refused(task: Task, position: Position, tally: Tally) -> None:
     page = Page([entry for entry in entries if entry.unid in missing], position, True)
     for portion in portions(page, Position(-1), missing):
         if portion.wanted:
-            take(task, portion._replace(since=position, position=position), tally)
+            for load in fetched(task, portion._replace(since=position, position=position)):
+                take(task, load, tally)
 
 
 def _last_entries(source: Peer, position: Position) -> list[tuple[int, str, str]]:

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from replica.errors import ReplicaError
-from replica.server import couchdb, monitoring
+from replica.server import couchdb, monitoring, native
 from replica.server.answers import answer, problem
 from replica.server.call import Call, decoded
 from replica.server.catalogue import Catalogue
@@ -23,7 +23,7 @@ from replica.server.exchange import ASGI, Observed, Observer
 from replica.server.metrics import Metrics
 from replica.server.origins import Origins
 
-ENDPOINTS = [*monitoring.ENDPOINTS, *couchdb.ENDPOINTS]
+ENDPOINTS = [*monitoring.ENDPOINTS, *native.ENDPOINTS, *couchdb.ENDPOINTS]
 
 
 class Limits(NamedTuple):

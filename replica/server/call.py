@@ -12,7 +12,7 @@ from replica.canonical import Json, parse
 from replica.errors import BadRequest, TooLarge, UnsupportedMediaType
 from replica.replica import Replica
 from replica.server.catalogue import Held
-from replica.server.inflating import Gunzip
+from replica.wire import coding
 
 if TYPE_CHECKING:
     from replica.server.app import Server
@@ -86,23 +86,20 @@ class Call:
     # -- the body
 
     async def body(self) -> bytes:
-        """The body, inflated if it is gzipped. `TooLarge` beyond the server's limit, whichever way it is written."""
+        """The body, inflated if it is compressed. `TooLarge` beyond the server's limit, whichever way it is written."""
         most = self.server.limits.body_bytes_max
         length = self.request.headers.get("content-length", "")
         if length.isdecimal() and int(length) > most:
             raise _too_large(most)
-        coding = self.request.headers.get("content-encoding", "identity").lower()
-        if coding not in ("identity", "gzip"):
-            raise UnsupportedMediaType(f"the content encoding {coding[:40]!r} is not understood", hint="Use gzip.")
-        body, gunzip = bytearray(), Gunzip() if coding == "gzip" else None
+        body = bytearray()
         async for chunk in self.request.stream():
-            room = most + 1 - len(body)
-            body += chunk if gunzip is None else await run_in_threadpool(gunzip.inflate, chunk, room)
+            body += chunk
             if len(body) > most:
                 raise _too_large(most)
-        if gunzip is not None:
-            gunzip.finish()
-        return bytes(body)
+        name = self.request.headers.get("content-encoding", coding.IDENTITY)
+        if name == coding.IDENTITY:
+            return bytes(body)
+        return await run_in_threadpool(coding.inflate, name, [bytes(body)], most)
 
     async def json(self, default: Json = None) -> Json:
         """The JSON in the body; `default` if there is no body and a default."""

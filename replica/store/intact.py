@@ -52,7 +52,7 @@ def damaged_rows(
         suspects = _suspects(chunk)
         if suspects:
             closely = driver.execute(_CLOSELY, (json.dumps(suspects),))
-            damaged += [row[0] for row in closely if not (row[1] and _is_intact(*row[2:]))]
+            damaged += [row[0] for row in closely if not (row[1] and is_intact(*row[2:]))]
         if is_over():
             rows.close()
             break
@@ -115,7 +115,7 @@ def checking(file: SQLiteFile, since: int, until: int | None = None) -> Iterator
             over.set()
 
 
-def _is_intact(
+def is_intact(
     number: int,
     packed: bytes,
     line: bytes,

@@ -16,6 +16,7 @@ from replica.engine.peer import Peer
 from replica.engine.replicate import (
     Task,
     advance,
+    fetched,
     missing_of,
     portions,
     remember,
@@ -90,7 +91,8 @@ def transfer_attached(task: Task, target: DirectPeer, source: DirectPeer, tally:
         with beside as check, target.file.write(beside=source.file) as connection:
             page = Page(source.changes_of(_insert_new(connection, since.number, check, tally)), until, True)
             for portion in portions(page, since, missing_of(task, page)):
-                session = take(task, portion._replace(read=0, position=until), tally)
+                for load in fetched(task, portion._replace(read=0, position=until)):
+                    session = take(task, load, tally)
         remember(task, session)
         since = until
         advance(task, start, since, tally)

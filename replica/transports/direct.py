@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import os
+import platform
 from collections.abc import Iterable
 
 from sqlalchemy import Connection, column, text
@@ -14,9 +17,11 @@ from replica.engine.history import has_forked
 from replica.engine.peer import Batch, Fetched, Greeting, wanted
 from replica.leaf import Leaf
 from replica.revision import Revision
+from replica.rows import Rows
+from replica.store.bulk import receive_rows
 from replica.store.identity import Identity, read_identity, renew
-from replica.store.leaves import foreign_texts, leaves_of_many, remember_texts
-from replica.store.receive import receive, refused
+from replica.store.leaves import foreign_texts, leaves_of_many, remember_texts, rows_of_many
+from replica.store.receive import refused
 from replica.store.sessions import Position, Session, save_session, sessions_with
 from replica.store.settings import read_setting, read_settings, write_setting
 from replica.store.sqlite import MEMORY, SQLiteFile
@@ -64,10 +69,13 @@ class DirectPeer:
         )
 
     def _place(self) -> str:
+        """Equal for all who have this file open, through a server too; it says nothing about the machine to others."""
         if self.file.path == MEMORY:
-            return f"memory {id(self.file)} of process {os.getpid()}"
-        status = os.stat(self.file.path)
-        return f"file {status.st_dev}:{status.st_ino}"
+            where = f"memory {id(self.file)} of process {os.getpid()}"
+        else:
+            status = os.stat(self.file.path)
+            where = f"file {status.st_dev}:{status.st_ino}"
+        return hashlib.sha256(f"{where} on {running_system()}".encode()).hexdigest()[:32]
 
     def changes(self, since: Position, limit: int) -> Page:
         """What changed after `since`."""
@@ -91,19 +99,15 @@ class DirectPeer:
         offered: dict[str, list[Offer]] = {}
         for offer in offers:
             offered.setdefault(offer.unid, []).append(offer)
-        return [
-            offer
-            for unid, together in offered.items()
-            for offer in wanted(together, [row.leaf for row in here.get(unid, [])])
-        ]
+        missing: list[Offer] = []
+        for unid, together in offered.items():
+            missing += wanted(together, [row.leaf for row in here.get(unid, ())])
+        return missing
 
     def fetch(self, wanted: list[tuple[str, Revision]]) -> Fetched:
         """These leaves, as far as they still are leaves."""
-        asked = set(wanted)
         with self.file.read() as connection:
-            here = leaves_of_many(connection, {unid for unid, _ in wanted})
-        found = (row.leaf for rows in here.values() for row in rows)
-        return Fetched([leaf for leaf in found if (leaf.unid, leaf.revision) in asked])
+            return Fetched(rows_of_many(connection, wanted))
 
     def texts(self, leaves: Iterable[Leaf]) -> dict[bytes, str]:
         """The texts of foreign revisions in the ancestries of these leaves."""
@@ -116,7 +120,8 @@ class DirectPeer:
             with self.file.write() as connection:
                 if batch.ancestry_limit > read_setting(connection, "ancestry-limit"):
                     write_setting(connection, "ancestry-limit", batch.ancestry_limit)
-                tally = receive(connection, batch.leaves, batch.session.peer, self._clock(), batch.refused)
+                offered = Rows.of(batch.leaves)
+                tally = receive_rows(connection, offered, batch.session.peer, self._clock(), batch.refused)
                 remember_texts(connection, batch.texts)
                 if dry_run:
                     raise _DryRun(tally)
@@ -129,6 +134,16 @@ class DirectPeer:
         """Note what the receiving side has durably."""
         with self.file.write() as connection:
             save_session(connection, session)
+
+
+@functools.cache
+def running_system() -> str:
+    """Tells this kernel, since it was started, from all others: in it, device and inode name one file."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+            return file.read().strip()
+    except OSError:  # not Linux
+        return platform.node()
 
 
 class _DryRun(Exception):

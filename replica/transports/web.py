@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx2
 
@@ -45,6 +45,9 @@ _BY_STATUS: dict[int, type[ReplicaError]] = {
     429: Busy,
     501: NotSupported,
 }
+
+
+T = TypeVar("T")
 
 
 class Web:
@@ -90,9 +93,13 @@ class Web:
                     response.read()
                 return response
 
-        if self._patience is None or not (content is None or isinstance(content, bytes)):
+        if not (content is None or isinstance(content, bytes)):
             return attempt()
-        return self._patience.call(attempt)
+        return self.patiently(attempt)
+
+    def patiently(self, attempt: Callable[[], T]) -> T:
+        """What the attempt brings; where there is patience, it is made again if that may help."""
+        return attempt() if self._patience is None else self._patience.call(attempt)
 
     @contextmanager
     def stream(
@@ -105,7 +112,27 @@ class Web:
         params: Mapping[str, str] | None = None,
         timeout: float | None = None,
     ) -> Iterator[httpx2.Response]:
-        """The answer to a request while it arrives."""
+        """The answer to a request while it arrives; what the server complains about is raised."""
+        kept = {"content": content, "headers": headers, "params": params, "timeout": timeout}
+        with self.exchange(method, path, **kept) as response:  # type: ignore[arg-type]
+            if not response.is_success:
+                with our_errors(self.address):
+                    response.read()
+                raise complaint(response, self.address)
+            yield response
+
+    @contextmanager
+    def exchange(
+        self,
+        method: str,
+        path: str = "",
+        *,
+        content: bytes | Iterator[bytes] | None = None,
+        headers: Mapping[str, str] | None = None,
+        params: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+    ) -> Iterator[httpx2.Response]:
+        """The answer to a request while it arrives, whatever it says."""
         url = f"{self.address.url}/{path}" if path else self.address.url
         pause = {} if timeout is None else {"timeout": httpx2.Timeout(timeout, connect=CONNECT_S)}
         with our_errors(self.address):
@@ -121,10 +148,6 @@ class Web:
             response = self.client.send(request, stream=True)
         self.meter.arriving(response)
         try:
-            if not response.is_success:
-                with our_errors(self.address):
-                    response.read()
-                raise complaint(response, self.address)
             yield response
         finally:
             response.close()
@@ -157,6 +180,11 @@ def complaint(response: httpx2.Response, address: Address) -> ReplicaError:
     if isinstance(error, NotFound):
         error.deleted = body.get("reason") == "deleted"
     return error
+
+
+def is_our_complaint(response: httpx2.Response) -> bool:
+    """Whether a server of ours says so, and not another one."""
+    return str(_json_of(response).get("code")) in _BY_CODE
 
 
 def _json_of(response: httpx2.Response) -> dict[str, Any]:

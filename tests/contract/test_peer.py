@@ -18,11 +18,12 @@ from replica.engine.peer import Batch, Greeting, Peer
 from replica.leaf import Leaf, next_revision
 from replica.revision import Ancestry, Revision
 from replica.store.sessions import START, Session
+from tests.behind_http import behind_http
 
 LIMIT = 1000
 
 
-OURS = ["file", "memory"]
+OURS = ["file", "memory", "http"]
 THEIRS = ["couchdb", "own"]  # a server that is not ours, and our own where it is taken for one
 EVERY = [*OURS, *THEIRS]
 
@@ -41,8 +42,12 @@ def here(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[replica.Rep
 
 
 @pytest.fixture
-def peer(here: replica.Replica) -> Peer:
-    return here.end()
+def peer(here: replica.Replica, request: pytest.FixtureRequest) -> Iterator[Peer]:
+    if request.node.callspec.params["here"] == "http":
+        with behind_http(here.path) as peer:
+            yield peer
+    else:
+        yield here.end()
 
 
 def ours(because: str) -> pytest.MarkDecorator:
@@ -121,7 +126,7 @@ def test_what_is_none_of_the_leaves_is_left_out(peer: Peer) -> None:
     old = first()
     new = next_revision("a", [old], b'{"n":2}', 2, LIMIT)
     peer.accept(batch(new), dry_run=False)
-    assert [] == peer.fetch([("a", old.revision), ("b", old.revision)]).leaves
+    assert [] == list(peer.fetch([("a", old.revision), ("b", old.revision)]).leaves)
 
 
 @ours("a PouchDB asks for ancestors whose content it never had; it takes them and shows nothing new")
@@ -233,7 +238,7 @@ def test_verified_bytes_replace_unverified_ones_and_enter_the_feed(peer: Peer) -
     peer.accept(batch(through_javascript), dry_run=False)
     before = peer.greet(None).update_seq
     assert 1 == peer.accept(batch(leaf), dry_run=False).replaced
-    assert [leaf] == peer.fetch([("a", leaf.revision)]).leaves
+    assert [leaf] == list(peer.fetch([("a", leaf.revision)]).leaves)
     assert before < peer.greet(None).update_seq
     assert 0 == peer.accept(batch(through_javascript), dry_run=False).replaced
 

@@ -33,12 +33,18 @@ def interruption(number: int) -> None:
     _play(number, [write] * 5 + [clash] * 2 + [replicate] * 2 + [cut] * 3 + [meddle, ask_twice, something_else])
 
 
-def _play(number: int, acts: list[Act]) -> None:
+def http(number: int) -> None:
+    """The same over HTTP: all goes well, or not."""
+    _play(number, [write] * 5 + [clash] * 2 + [over_http] * 4 + [cut_over_http] * 2 + [something_else], ("http",))
+
+
+def _play(number: int, acts: list[Act], lanes: tuple[str, ...] = LANES) -> None:
     luck = random.Random(number)
     clocks = tuple(luck.choices(sorted(CLOCKS), k=luck.randint(1, 4)))
     count, batch = luck.choice(COUNTS), luck.choice([1, 2, 3, 1000])
     memory = count < 4 and luck.random() < 0.2
     with World(count, memory=memory, clocks=clocks, policies=luck.choice(POLICIES), batch=batch) as world:
+        world.lanes = lanes
         for _ in range(luck.choice([10, 20, 40])):
             luck.choice(acts)(world, luck)
         world.settle(number)
@@ -95,6 +101,28 @@ def cut(world: World, luck: random.Random) -> None:
     """It is cut at some step."""
     trouble = luck.choice([CutAfter, CutBefore])(luck.randint(2, 24))
     world.cut(who(luck), who(luck), luck.choice(DIRECTIONS), luck.choice(LANES), trouble)
+
+
+def over_http(world: World, luck: random.Random) -> None:
+    """With a server between."""
+    exchange = (who(luck), who(luck), luck.choice(DIRECTIONS), "http")
+    dice = luck.random()
+    if dice < 0.2:
+        world.dry_run(*exchange)
+    elif dice < 0.4:
+        world.ask_twice(*exchange, luck.randint(2, 24))
+    else:
+        world.replicate(*exchange)
+
+
+def cut_over_http(world: World, luck: random.Random) -> None:
+    """It is cut at some step, or somebody writes in the middle of it."""
+    at = luck.randint(2, 24)
+    if luck.random() < 0.5:
+        trouble = luck.choice([CutAfter, CutBefore])(at)
+        world.cut(who(luck), who(luck), luck.choice(DIRECTIONS), "http", trouble)
+    else:
+        world.meddle(who(luck), who(luck), luck.choice(["pull", "push"]), "http", at, change(luck))
 
 
 def meddle(world: World, luck: random.Random) -> None:

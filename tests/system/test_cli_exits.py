@@ -18,7 +18,7 @@ from tests.system.command import done, run, spawn
 CODES = {
     1: "ReplicaError StoreError",
     2: "Mistake BadSettings BadSelector BadRequest UnsupportedMediaType IllegalName",
-    5: "DiskError Busy TransportError Unreachable TimedOut",
+    5: "DiskError Busy TransportError Unreachable TimedOut Garbled",
     7: "LimitReached",
     8: "Refused StaleRevision Exists NotAllowed ReadOnly Paused BadDocument BadMember IllegalUnid TooLarge "
     "NotSupported AttachmentsNotSupported",
@@ -27,7 +27,7 @@ CODES = {
     11: "Locked",
     12: "NotAuthenticated NotTrusted",
     13: "Stale",
-    14: "TooNew TooOld",
+    14: "TooNew TooOld OtherProtocol",
     15: "NotADatabase Corrupt",
 }
 

@@ -1,0 +1,135 @@
+"""The verbs of a peer, one resource each: what is asked goes to the replica's own peer, in a thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from replica.engine.peer import Batch
+from replica.errors import BadRequest, Replaced, UnsupportedMediaType
+from replica.rows import Rows
+from replica.server.call import Call
+from replica.server.endpoint import Endpoint
+from replica.transports.direct import DirectPeer
+from replica.wire import coding
+from replica.wire.messages import (
+    LIMIT_MAX,
+    MEDIA_TYPE,
+    QUESTIONS,
+    Accept,
+    Leaves,
+    Message,
+    read,
+    written,
+)
+
+Act = Callable[[DirectPeer, Message], Any]
+
+
+def greet(peer: DirectPeer, message: Message) -> Any:
+    """Who is here, and what is remembered of who is asking."""
+    say = message.understood(QUESTIONS["greet"])
+    return peer.greet(say.greeting, say.dry_run)
+
+
+def changes(peer: DirectPeer, message: Message) -> Any:
+    """A page of the feed."""
+    say = message.understood(QUESTIONS["changes"])
+    return peer.changes(say.since, _bounded(say.limit))
+
+
+def changes_up_to(peer: DirectPeer, message: Message) -> Any:
+    """The last entries up to a position."""
+    say = message.understood(QUESTIONS["changes-up-to"])
+    return peer.changes_up_to(say.position, _bounded(say.limit))
+
+
+def changes_of(peer: DirectPeer, message: Message) -> Any:
+    """The present state of some documents."""
+    return peer.changes_of(message.understood(QUESTIONS["changes-of"]))
+
+
+def missing(peer: DirectPeer, message: Message) -> Any:
+    """Which of the offered leaves are wanted, by their places in the list."""
+    offers = message.understood(QUESTIONS["missing"])
+    places = {id(offer): at for at, offer in enumerate(offers)}
+    return [places[id(offer)] for offer in peer.missing(offers)]
+
+
+def fetch(peer: DirectPeer, message: Message) -> Any:
+    """Leaves, and the texts that belong to them."""
+    rows = Rows.of(peer.fetch(message.understood(QUESTIONS["fetch"])).leaves)
+    return Leaves(rows.rows, list(peer.texts(rows).items())), rows
+
+
+def texts(peer: DirectPeer, message: Message) -> Any:
+    """The texts of foreign revisions in some ancestries."""
+    rows = message.understood(QUESTIONS["texts"])
+    return list(peer.texts(Rows(rows, [b""] * len(rows))).items())
+
+
+def accept(peer: DirectPeer, message: Message) -> Any:
+    """Take in a batch; what became of it."""
+    head, rows = message.batch(Accept)
+    batch = Batch(rows, dict(head.texts), head.session, head.ancestry_limit, tuple(head.refused))
+    return peer.accept(batch, head.dry_run)
+
+
+def remember(peer: DirectPeer, message: Message) -> Any:
+    """Note what the receiving side has."""
+    peer.remember(message.understood(QUESTIONS["remember"]))
+
+
+def _bounded(limit: int) -> int:
+    if not 0 < limit <= LIMIT_MAX:
+        raise BadRequest(f"a page has 1 to {LIMIT_MAX:,} entries, not {limit}")
+    return limit
+
+
+def _resource(verb: str, act: Act, writes: bool = False) -> Endpoint:
+    async def handler(call: Call) -> Response:
+        kind = call.request.headers.get("content-type", "")
+        if kind != MEDIA_TYPE:  # a browser asks before it sends this from any page
+            raise UnsupportedMediaType(f"Content-Type must be {MEDIA_TYPE}", hint="Use the command `replicate`.")
+        data = await call.body()
+        response = await run_in_threadpool(_answered, call, verb, act, data)
+        if writes:
+            call.held.watch.notice()
+        return response
+
+    handler.__doc__ = act.__doc__
+    return Endpoint(("POST",), f"/{{db}}/_replica/{verb}", handler)
+
+
+def _answered(call: Call, verb: str, act: Act, data: bytes) -> Response:
+    message = read(verb, data)
+    peer = call.replica.peer
+    name = call.replica.identity.instance_id
+    if message.name not in ("", name):
+        raise Replaced("this is not the replica that has greeted", hint="Replicate again.")
+    said = act(peer, message)
+    if verb == "greet":
+        name = said.instance_id
+    answer, rows = said if isinstance(said, tuple) and isinstance(said[-1], Rows) else (said, None)
+    chosen = coding.chosen(call.request.headers.get("accept-encoding", ""))
+    content = coding.compress(chosen, written(verb, name, answer, rows))
+    headers = {"Accept-Encoding": ", ".join(coding.CODINGS), "Cache-Control": "no-store"}
+    if chosen != coding.IDENTITY:
+        headers["Content-Encoding"] = chosen
+    return Response(content, headers=headers, media_type=MEDIA_TYPE)
+
+
+ENDPOINTS = [
+    _resource("greet", greet),
+    _resource("changes", changes),
+    _resource("changes-up-to", changes_up_to),
+    _resource("changes-of", changes_of),
+    _resource("missing", missing),
+    _resource("fetch", fetch),
+    _resource("texts", texts),
+    _resource("accept", accept, writes=True),
+    _resource("remember", remember),
+]
