@@ -25,9 +25,8 @@ from replica.store.identity import new_unid
 from replica.store.sessions import Position
 from replica.store.settings import SETTINGS
 from replica.store.sqlite import SQLiteFile
-from replica.transports.connecting import web_at
+from replica.transports.connecting import peer_at, web_at
 from replica.transports.couchdb.library import Library
-from replica.transports.couchdb.peer import CouchPeer
 from replica.transports.network import Network
 
 _REQUIRED: Any = object()
@@ -62,7 +61,7 @@ class RemoteReplica(Replica):
 
     def end(self) -> Peer:
         """This replica as one end of a replication."""
-        return CouchPeer(self._web)
+        return peer_at(self._web)
 
     # -- documents
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from replica.clock import stopwatch, system_clock
 from replica.engine.meeting import Options, Transfer, meet
-from replica.engine.peer import Peer
+from replica.engine.peer import Greeting, Peer
 from replica.engine.replicate import Progress, Task, transfer
 from replica.engine.report import Report
 from replica.replica import FilePath, Replica, open_path
@@ -49,7 +49,8 @@ def replicate(
         direction, dry_run, force, on_progress, lambda: max_duration is not None and elapsed() > max_duration
     )
     with ExitStack() as stack:
-        a, b = (stack.enter_context(_reached(end, network)) for end in (here, there))
+        a = stack.enter_context(_reached(here, network))
+        b = stack.enter_context(_reached(there, network, a.greet(None) if is_address(there) else None, dry_run))
         report = meet(a, b, options, _way(a, b, force), system_clock, new_id)
     report.seconds = elapsed()
     return report
@@ -67,20 +68,23 @@ def fastest(task: Task, tally: Tally) -> None:
 def _way(here: Peer, there: Peer, force: bool) -> Transfer:
     if isinstance(here, DirectPeer) and isinstance(there, DirectPeer):
         return fastest
-    from replica.transports.acquaintance import acquainted
+    from replica.transports.connecting import way_between
 
-    return acquainted(here, there, force, fastest)
+    return way_between(here, there, force)
 
 
 @contextmanager
-def _reached(end: End, network: Network | None) -> Iterator[Peer]:
-    """The peer at one end. What only the network needs is imported when there is an address."""
+def _reached(end: End, network: Network | None, other: Greeting | None = None, dry_run: bool = False) -> Iterator[Peer]:
+    """The peer at one end. At an address it is greeted at once, by `other`: its answer tells what it is.
+
+    What only the network needs is imported when there is an address.
+    """
     if isinstance(end, Replica):
         yield end.end()
     elif is_address(end):
         from replica.transports.connecting import connected
 
-        with connected(str(end), network) as peer:
+        with connected(str(end), network, other, dry_run) as peer:
             yield peer
     else:
         with open_path(end) as replica:

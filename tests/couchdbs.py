@@ -20,24 +20,29 @@ from tests.servers import serving
 
 _client = httpx2.Client(timeout=60, trust_env=False)
 _numbers = itertools.count()
+FORCED = "couchdb+"
 
 
 class CouchDB:
-    """A running server. `make` gives a new database's address; `ask` speaks to one without any code of ours."""
+    """A running server. `make` gives a new database's address; `ask` speaks to one without any code of ours.
 
-    def __init__(self, url: str) -> None:
+    `force`: what goes before an address of a server of ours, that it is spoken to as if it were none.
+    """
+
+    def __init__(self, url: str, force: str = "") -> None:
         self.url = url
+        self._force = force
 
     def make(self, name: str = "") -> str:
         """The address of a new, empty database."""
         address = f"{self.url}/{name or f'db{next(_numbers)}'}"
         assert 201 == _client.put(address).status_code
-        return address
+        return f"{self._force}{address}"
 
     @staticmethod
     def ask(address: str, method: str = "GET", value: Any = None, **params: str) -> Any:
         """The JSON that is answered."""
-        return _client.request(method, address, json=value, params=params).json()
+        return _client.request(method, address.removeprefix(FORCED), json=value, params=params).json()
 
     @staticmethod
     def fill(address: str, documents: list[dict[str, Any]]) -> None:
@@ -106,7 +111,7 @@ def couchdb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CouchDB]:
 def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CouchDB]:
     """Our own server, which speaks the same protocol."""
     with serving(tmp_path_factory.mktemp("own")) as url:
-        yield CouchDB(url)
+        yield CouchDB(url, FORCED)
 
 
 @pytest.fixture(params=["couchdb", "own"])

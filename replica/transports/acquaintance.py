@@ -20,7 +20,7 @@ from replica.transports.direct import DirectPeer
 
 
 def acquainted(here: Peer, there: Peer, force: bool, transfer: Transfer) -> Transfer:
-    """The same transfer, which first notes who was met, and then counts the bytes on the wire.
+    """The same transfer, which first notes who was met.
 
     `NotAReplica` if another server or database was met at that address before; with `force` that is accepted.
     """
@@ -29,7 +29,6 @@ def acquainted(here: Peer, there: Peer, force: bool, transfer: Transfer) -> Tran
         for ours, theirs in ((here, there), (there, here))
         if isinstance(ours, DirectPeer) and isinstance(theirs, CouchPeer)
     ]
-    meters = [peer.web.meter for peer in (here, there) if isinstance(peer, CouchPeer)]
     for file, peer in pairs:
         if not force and _noted(file, peer) not in (None, peer.id):
             raise NotAReplica(
@@ -41,11 +40,7 @@ def acquainted(here: Peer, there: Peer, force: bool, transfer: Transfer) -> Tran
         for file, peer in pairs:
             if not task.dry_run and not file.read_only and _noted(file, peer) != peer.id:
                 _note(file, peer)
-        before = sum(meter.wire_bytes for meter in meters)
-        try:
-            transfer(task, tally)
-        finally:
-            tally.wire_bytes += sum(meter.wire_bytes for meter in meters) - before
+        transfer(task, tally)
 
     return go
 

@@ -1,4 +1,4 @@
-"""From an address to a peer."""
+"""From an address to a peer, and the way between two peers of which one is on the network."""
 
 from __future__ import annotations
 
@@ -6,12 +6,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from random import random
 
-from replica.engine.peer import Peer
+from replica.engine.meeting import Transfer
+from replica.engine.peer import Greeting, Peer
+from replica.engine.replicate import transfer
+from replica.transports.acquaintance import acquainted
 from replica.transports.address import parse_address
 from replica.transports.couchdb.peer import CouchPeer
+from replica.transports.direct import DirectPeer
+from replica.transports.http import HTTPPeer, introduce
 from replica.transports.network import PLAIN, Network
+from replica.transports.prefetching import transfer_ahead
 from replica.transports.retrying import Patience
-from replica.transports.throttled import Meter
+from replica.transports.throttled import Meter, counting
 from replica.transports.web import Web
 
 
@@ -22,11 +28,29 @@ def web_at(address: str, network: Network | None) -> Web:
     return Web(where, network.client(where), Meter(network.bytes_per_second), Patience(random))
 
 
+def peer_at(web: Web, other: Greeting | None = None, dry_run: bool = False) -> Peer:
+    """The peer there: a replica of ours, which is greeted by `other` meanwhile, or else one that speaks CouchDB's protocol.
+
+    What the server refuses is raised, and all of `TransportError`.
+    """
+    ours = None if web.address.as_couchdb else introduce(web, other, dry_run)
+    return ours or CouchPeer(web)
+
+
 @contextmanager
-def connected(address: str, network: Network | None) -> Iterator[Peer]:
+def connected(
+    address: str, network: Network | None, other: Greeting | None = None, dry_run: bool = False
+) -> Iterator[Peer]:
     """The peer at an address, as long as the block lasts."""
     web = web_at(address, network)
     try:
-        yield CouchPeer(web)
+        yield peer_at(web, other, dry_run)
     finally:
         web.close()
+
+
+def way_between(here: Peer, there: Peer, force: bool) -> Transfer:
+    """How documents go between two peers that are not both files here. `NotAReplica`, as `acquainted`."""
+    both_ours = all(isinstance(peer, DirectPeer | HTTPPeer) for peer in (here, there))
+    way = acquainted(here, there, force, transfer_ahead if both_ours else transfer)
+    return counting([peer.web.meter for peer in (here, there) if isinstance(peer, HTTPPeer | CouchPeer)], way)

@@ -131,6 +131,7 @@ class HTTPPeer:
             raise Garbled(str(error)) from error
 
     def _exchanged(self, verb: str, say: Any, rows: Rows | None) -> Message:
+        self.greeted_before = None
         content = coding.compress(self._coding, written(verb, self._name, say, rows))
         headers = {
             "Content-Type": MEDIA_TYPE,

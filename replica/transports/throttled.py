@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import httpx2
 
 from replica.clock import stopwatch
+from replica.engine.meeting import Transfer
+from replica.engine.replicate import Task
+from replica.tally import Tally
 
 PIECE = 16 * 1024  # bytes that pass together
 
@@ -76,3 +79,16 @@ class _Metered(httpx2.SyncByteStream):
 def _pieces(chunk: bytes) -> Iterator[bytes]:
     for at in range(0, len(chunk), PIECE):
         yield chunk[at : at + PIECE]
+
+
+def counting(meters: Sequence[Meter], transfer: Transfer) -> Transfer:
+    """The same transfer; what goes over the wire meanwhile is counted in its tally."""
+
+    def go(task: Task, tally: Tally) -> None:
+        before = sum(meter.wire_bytes for meter in meters)
+        try:
+            transfer(task, tally)
+        finally:
+            tally.wire_bytes += sum(meter.wire_bytes for meter in meters) - before
+
+    return go

@@ -159,8 +159,9 @@ def test_when_nothing_has_changed_little_is_asked_and_nothing_written(hub: repli
     quiet(hub, address)
     del middle.asked[:]
     replica.replicate(hub, address)
-    assert len(middle.asked) <= 5
-    assert {"GET"} == {each.method for each in middle.asked}
+    assert middle.paths()[0].endswith("/_replica/greet")  # it might have been one of ours
+    assert len(middle.asked[1:]) <= 5
+    assert {"GET"} == {each.method for each in middle.asked[1:]}
 
 
 def test_two_thousand_documents_are_copied_and_come_back(hub: replica.Replica, server: CouchDB, tmp_path: Path) -> None:
@@ -545,7 +546,7 @@ def test_interrupted_anywhere_the_next_run_ends_equal(
         else:
             CouchDB.fill(address, [{"_id": name} for name in names])
 
-    for at_request in itertools.count():
+    for at_request in itertools.count(1):  # the one before them asks whether it is one of ours
         fill(at_request)
         middle.way = cutting(at_request, passed_on=bool(at_request % 2))
         try:
