@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, MutableMapping
+from contextlib import suppress
 from typing import Any
 
 from replica.canonical import Json
@@ -11,10 +12,10 @@ from replica.clock import Clock, system_clock
 from replica.conflict import live, versions
 from replica.document import Document, check_unid
 from replica.engine.peer import Peer
-from replica.errors import BadDocument, NotFound, NotSupported, ReplicaError
+from replica.errors import BadDocument, NotFound, NotSupported, ReplicaError, StoreError, TransportError
 from replica.following import Change
 from replica.leaf import next_revision
-from replica.replica import FilePath, Replica, create_empty
+from replica.replica import FilePath, Replica, create_empty, open_path
 from replica.replication import replicate
 from replica.resolving import Conflict, chosen, conflict_of
 from replica.revision import Revision
@@ -27,6 +28,8 @@ from replica.store.settings import SETTINGS
 from replica.store.sqlite import SQLiteFile
 from replica.transports.connecting import peer_at, web_at
 from replica.transports.couchdb.library import Library
+from replica.transports.fetched_copy import fetch_copy
+from replica.transports.http import HTTPPeer
 from replica.transports.network import Network
 
 _REQUIRED: Any = object()
@@ -160,12 +163,16 @@ class RemoteReplica(Replica):
     def copy(self, path: FilePath, *, on_progress: Callable[[int, int], object] = nobody) -> Replica:
         """Make a new replica of the same database at `path`, in a file here. `Exists`.
 
-        `on_progress` is called after every batch with how much of the server's feed is done and how much there is.
-
-        If the server fails on the way, what arrived is kept, and `replicate pull` goes on.
+        A server of ours sends the file, and `on_progress` is called with bytes. If it cannot, or is no server of ours, the
+        documents are pulled: `on_progress` is called after every batch with how much of the server's feed is done and how
+        much there is. If the server fails on the way, what was pulled is kept, and `replicate pull` goes on.
         """
-        about = self.info()
-        made = create_empty(path, about["replica_id"], "", self._clock)
+        peer = self.end()
+        if isinstance(peer, HTTPPeer):
+            with suppress(StoreError, TransportError):  # pulling needs less of the server, and is tried again
+                fetch_copy(peer, os.fsdecode(path), self._clock(), on_progress)
+                return open_path(path, clock=self._clock)
+        made = create_empty(path, self.info()["replica_id"], "", self._clock)
         try:
             replicate(made, self, "pull", on_progress=lambda progress: on_progress(progress.done, progress.total))
         except ReplicaError as error:

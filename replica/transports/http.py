@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import httpx2
@@ -17,18 +18,8 @@ from replica.store.sessions import Position, Session
 from replica.tally import Tally
 from replica.transports.web import Web, complaint, is_our_complaint, our_errors
 from replica.wire import coding
-from replica.wire.messages import (
-    ANSWERS,
-    MEDIA_TYPE,
-    Accept,
-    Changes,
-    Greet,
-    Leaves,
-    Message,
-    UpTo,
-    read,
-    written,
-)
+from replica.wire.messages import MEDIA_TYPE, Message, read, read_streamed, written
+from replica.wire.verbs import ANSWERS, Accept, Changes, Greet, Leaves, UpTo
 
 _KNOWS_NOTHING = (400, 404, 405, 406, 415, 501)  # what others answer to a path that they do not know
 ANSWER_BYTES_MAX = 2**30  # what SQLite can hold of one document, and no batch comes near
@@ -131,34 +122,56 @@ class HTTPPeer:
             raise Garbled(str(error)) from error
 
     def _exchanged(self, verb: str, say: Any, rows: Rows | None) -> Message:
-        self.greeted_before = None
         content = coding.compress(self._coding, written(verb, self._name, say, rows))
+
+        def attempt() -> Message:
+            with self._answered(verb, content) as (response, raw):
+                answer = b"".join(raw)
+            message = read(verb, coding.inflate(_coding_of(response), [answer], ANSWER_BYTES_MAX))
+            self._coding = coding.chosen(response.headers.get("accept-encoding", ""))
+            return message
+
+        return self._checked(self.web.patiently(attempt))
+
+    @contextmanager
+    def streamed(self, verb: str) -> Iterator[tuple[Any, Iterator[bytes]]]:
+        """What the replica there says to this, and the content behind it, which is read within the block."""
+        try:
+            with self._answered(verb, coding.compress(self._coding, written(verb, self._name, None))) as (response, raw):
+                message, content = read_streamed(verb, coding.inflated(_coding_of(response), raw))
+                yield self._checked(message).understood(ANSWERS[verb]), content
+        except _NotOurs as error:
+            raise Garbled(str(error)) from error
+
+    @contextmanager
+    def _answered(self, verb: str, content: bytes) -> Iterator[tuple[httpx2.Response, Iterator[bytes]]]:
+        """An answer of our own kind, and its bytes as they arrive."""
+        self.greeted_before = None
         headers = {
             "Content-Type": MEDIA_TYPE,
             "Content-Encoding": self._coding,
             "Accept": MEDIA_TYPE,
             "Accept-Encoding": ", ".join(coding.CODINGS),
         }
+        with self.web.exchange("POST", f"_replica/{verb}", content=content, headers=headers) as response:
+            if not response.is_success:
+                raise _complaint(response, self.web)
+            if response.headers.get("content-type") != MEDIA_TYPE:
+                raise _NotOurs(f"{self.web.address} does not speak to replicas")
+            yield response, self._arriving(response)
 
-        def attempt() -> Message:
-            with self.web.exchange("POST", f"_replica/{verb}", content=content, headers=headers) as response:
-                return self._heard(verb, response)
+    def _arriving(self, response: httpx2.Response) -> Iterator[bytes]:
+        with our_errors(self.web.address):
+            yield from response.iter_raw()
 
-        message = self.web.patiently(attempt)
+    def _checked(self, message: Message) -> Message:
         if self._name and message.name != self._name:
             raise Garbled("another replica has answered")
         return message
 
-    def _heard(self, verb: str, response: httpx2.Response) -> Message:
-        if not response.is_success:
-            raise _complaint(response, self.web)
-        if response.headers.get("content-type") != MEDIA_TYPE:
-            raise _NotOurs(f"{self.web.address} does not speak to replicas")
-        with our_errors(self.web.address):
-            answer = b"".join(response.iter_raw())
-        message = read(verb, coding.inflate(response.headers.get("content-encoding", ""), [answer], ANSWER_BYTES_MAX))
-        self._coding = coding.chosen(response.headers.get("accept-encoding", ""))
-        return message
+
+def _coding_of(response: httpx2.Response) -> str:
+    return str(response.headers.get("content-encoding", coding.IDENTITY))
 
 
 def _complaint(response: httpx2.Response, web: Web) -> Exception:

@@ -1,17 +1,19 @@
-"""A first copy by snapshot: SQLite copies the file, and the copy becomes a replica of its own."""
+"""A first copy by snapshot: SQLite copies the file, and the copy becomes a replica of its own. Here, or far away."""
 
 from __future__ import annotations
 
 import json
 import os
+import secrets
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from typing import BinaryIO
 
 from sqlalchemy import Connection, text
 
-from replica.store.callbacks import Progress, looked_at
-from replica.store.faults import translated
+from replica.store.callbacks import Progress, looked_at, nobody
+from replica.store.faults import file_errors, translated
 from replica.store.identity import Identity, become_copy, new_id, read_identity
 from replica.store.intact import checking, damaged_rows
 from replica.store.leaves import Writer, leaves_of_many, update_sequence
@@ -42,16 +44,45 @@ def copy_replica(source: SQLiteFile, path: str, now_ms: int, progress: Progress)
     """
     with new_file(path) as unfinished:
         checked, damaged = _vacuum_and_check(source, unfinished, progress)
-        with translated(path), unfinished_engine(unfinished).begin() as connection:
-            damaged += damaged_rows(connection, checked, update_sequence(connection))
-            if damaged:
-                _leave_out(connection, damaged, now_ms)
-            sessions = _become(connection, now_ms)
-        prepare_log(unfinished)
+        sessions = settle(path, unfinished, checked, damaged, now_ms)
     if not source.read_only:
         with source.write() as connection:
             for session in sessions:
                 save_session(connection, session)
+
+
+def settle(path: str, unfinished: str, checked: int, damaged: list[int], now_ms: int) -> list[Session]:
+    """Make a replica of a copied file that will be at `path`; what the original is to remember of it.
+
+    Rows up to the update sequence `checked` have been looked at: the `damaged` ones stay out, as those found now.
+    """
+    with translated(path), unfinished_engine(unfinished).begin() as connection:
+        damaged = damaged + damaged_rows(connection, checked, update_sequence(connection))
+        if damaged:
+            _leave_out(connection, damaged, now_ms)
+        sessions = _become(connection, now_ms)
+    prepare_log(unfinished)
+    return sessions
+
+
+@contextmanager
+def file_to_send(source: SQLiteFile) -> Iterator[BinaryIO]:
+    """The database as it is now, as a file without what is about the source alone. It has no name, and is gone afterwards.
+
+    `ReadOnly`, `DiskError`: it lies beside the source meanwhile.
+    """
+    path = f"{source.path}.{secrets.token_hex(4)}.new"
+    try:
+        _vacuum_into(source, path, nobody)
+        with translated(path), unfinished_engine(path).begin() as connection:
+            connection.exec_driver_sql("PRAGMA secure_delete = ON")  # else what is deleted stays in the free pages
+            _forget_local(connection)
+        with file_errors(path), open(path, "rb") as file:
+            os.unlink(path)
+            yield file
+    finally:
+        with suppress(FileNotFoundError):
+            os.unlink(path)
 
 
 def _vacuum_and_check(source: SQLiteFile, path: str, progress: Progress) -> tuple[int, list[int]]:
@@ -96,9 +127,7 @@ def _leave_out(connection: Connection, damaged: list[int], now_ms: int) -> None:
 def _become(connection: Connection, now_ms: int) -> list[Session]:
     """Give the copy a name of its own and its half of the memory; the other half is for the original."""
     connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")  # the source may be a backup
-    for table in _LOCAL:
-        connection.execute(text(f"DELETE FROM {table}"))
-    connection.execute(text("DELETE FROM setting WHERE name = 'paused'"))  # whoever paused the original meant that one
+    _forget_local(connection)
     original = read_identity(connection)
     become_copy(connection, now_ms)
     copy = read_identity(connection)
@@ -107,6 +136,12 @@ def _become(connection: Connection, now_ms: int) -> list[Session]:
     save_session(connection, there)
     save_session(connection, _out(back, original))
     return [_out(there, copy), back]
+
+
+def _forget_local(connection: Connection) -> None:
+    for table in _LOCAL:
+        connection.execute(text(f"DELETE FROM {table}"))
+    connection.execute(text("DELETE FROM setting WHERE name = 'paused'"))  # whoever paused the original meant that one
 
 
 def _session(source: Identity, position: int, now_ms: int) -> Session:

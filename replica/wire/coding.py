@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
 from replica.errors import Garbled, TooLarge, UnsupportedMediaType
@@ -61,6 +61,13 @@ def compress(coding: str, data: bytes) -> bytes:
     return pack(data) + rest()
 
 
+def compressed(coding: str, pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The pieces in that coding."""
+    pack, rest = compressor(coding)
+    yield from map(pack, pieces)
+    yield rest()
+
+
 def inflater(coding: str) -> Inflater:
     """What inflates content of that coding. `UnsupportedMediaType` if it is none of ours."""
     kind = _INFLATERS.get(coding.strip().lower() or IDENTITY)
@@ -72,17 +79,22 @@ def inflater(coding: str) -> Inflater:
 
 def inflate(coding: str, chunks: Iterable[bytes], most: int) -> bytes:
     """The whole content, inflated. `TooLarge` if it is more than `most` bytes, `Garbled` if it is damaged or cut off."""
-    inflating = inflater(coding)
     pieces, size = [], 0
+    for piece in inflated(coding, chunks):
+        size += len(piece)
+        if size > most:
+            raise TooLarge(f"the content has more than {most:,} bytes", hint="Send less at a time.")
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+def inflated(coding: str, chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """The content, piece by piece, as it comes. `Garbled` if it is damaged, or cut off when it ends."""
+    inflating = inflater(coding)
     for chunk in chunks:
-        for piece in inflating.feed(chunk):
-            size += len(piece)
-            if size > most:
-                raise TooLarge(f"the content has more than {most:,} bytes", hint="Send less at a time.")
-            pieces.append(piece)
+        yield from inflating.feed(chunk)
     if not inflating.done:
         raise Garbled("the content is cut off")
-    return b"".join(pieces)
 
 
 class _Plain:

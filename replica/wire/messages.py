@@ -11,21 +11,18 @@ from __future__ import annotations
 
 import functools
 import hashlib
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Any, NamedTuple
 
 import msgspec
 
-from replica.changes import Entry, Offer, Page
-from replica.engine.peer import Greeting
 from replica.errors import Garbled, OtherProtocol
-from replica.revision import Revision
-from replica.rows import Row, Rows
-from replica.store.sessions import Position, Session
-from replica.tally import Failure, Tally
+from replica.rows import Rows
 
 PROTOCOL = 1
 MEDIA_TYPE = "application/vnd.notes-replica"
-LIMIT_MAX = 10_000  # feed entries in one page
+HEAD_BYTES_MAX = 2**20  # in front of content that comes in pieces
 
 _END = b'{"end":"%b"}\n'
 _END_SIZE = len(_END % (b"0" * 64))
@@ -78,89 +75,75 @@ class _Head(msgspec.Struct):
     say: msgspec.Raw = msgspec.Raw(b"null")
 
 
-class Greet(msgspec.Struct):
-    """Asks for a `Greeting`."""
-
-    greeting: Greeting | None
-    dry_run: bool
-
-
-class Changes(msgspec.Struct):
-    """Asks for a `Page`."""
-
-    since: Position
-    limit: int
-
-
-class UpTo(msgspec.Struct):
-    """Asks for the last entries up to a position."""
-
-    position: Position
-    limit: int
-
-
-class Leaves(msgspec.Struct):
-    """Leaves, and the texts of foreign revisions in their ancestries, in pairs."""
-
-    rows: list[Row]
-    texts: list[tuple[bytes, str]]
-
-
-class Accept(msgspec.Struct):
-    """A batch, in front of its bodies; asks for a `Tally`."""
-
-    rows: list[Row]
-    texts: list[tuple[bytes, str]]
-    session: Session
-    ancestry_limit: int
-    refused: list[Failure]
-    dry_run: bool
-
-
-QUESTIONS: dict[str, Any] = {
-    "greet": Greet,
-    "changes": Changes,
-    "changes-up-to": UpTo,
-    "changes-of": list[str],
-    "missing": list[Offer],
-    "fetch": list[tuple[str, Revision]],
-    "texts": list[Row],
-    "accept": Accept,
-    "remember": Session,
-}
-ANSWERS: dict[str, Any] = {
-    "greet": Greeting,
-    "changes": Page,
-    "changes-up-to": list[Entry],
-    "changes-of": list[Entry],
-    "missing": list[int],
-    "fetch": Leaves,
-    "texts": list[tuple[bytes, str]],
-    "accept": Tally,
-    "remember": None,
-}
-"""What is said by which verb. In the answer to `missing` an offer is named by its place in the question."""
-
-
 def written(verb: str, name: str, say: Any, rows: Rows | None = None) -> bytes:
     """The bytes of a message."""
-    head = _encode({"protocol": PROTOCOL, "verb": verb, "name": name, "say": say})
-    data = b"".join([head, b"\n", *(rows.bodies if rows is not None else ())])
+    data = b"".join([_head(verb, name, say), *(rows.bodies if rows is not None else ())])
     return data + _END % hashlib.sha256(data).hexdigest().encode()
+
+
+def streamed(verb: str, name: str, say: Any, content: Iterable[bytes]) -> Iterator[bytes]:
+    """The bytes of a message whose content is no document's, and may be large, piece by piece."""
+    head = _head(verb, name, say)
+    whole = hashlib.sha256(head)
+    yield head
+    for piece in content:
+        whole.update(piece)
+        yield piece
+    yield _END % whole.hexdigest().encode()
 
 
 def read(verb: str, data: bytes) -> Message:
     """The message in these bytes. `Garbled` if one is missing or changed, `OtherProtocol`."""
     end = len(data) - _END_SIZE
     if end < 0 or data[end:] != _END % hashlib.sha256(memoryview(data)[:end]).hexdigest().encode():
-        raise Garbled("the message was cut off or changed on its way")
+        raise _cut_off()
     line = data.index(b"\n")
+    return Message(*_addressed(verb, data[:line]), data[line + 1 : end])
+
+
+def read_streamed(verb: str, pieces: Iterable[bytes]) -> tuple[Message, Iterator[bytes]]:
+    """A message that `streamed` wrote, without its content; and this, piece by piece.
+
+    `Garbled`, `OtherProtocol`: at once if the first line says so, else when the last piece was read: not before then is it
+    known that nothing was missing or changed.
+    """
+    coming, head = iter(pieces), b""
+    while b"\n" not in head:
+        piece = next(coming, None)
+        if piece is None or len(head) > HEAD_BYTES_MAX:
+            raise _cut_off()
+        head += piece
+    line, _, rest = head.partition(b"\n")
+    return Message(*_addressed(verb, line), b""), _content(hashlib.sha256(line + b"\n"), rest, coming)
+
+
+def _content(whole: Any, held_back: bytes, coming: Iterator[bytes]) -> Iterator[bytes]:
+    for piece in chain((b"",), coming):
+        held_back += piece
+        if len(held_back) > _END_SIZE:
+            content, held_back = held_back[:-_END_SIZE], held_back[-_END_SIZE:]
+            whole.update(content)
+            yield content
+    if held_back != _END % whole.hexdigest().encode():
+        raise _cut_off()
+
+
+def _head(verb: str, name: str, say: Any) -> bytes:
+    return _encode({"protocol": PROTOCOL, "verb": verb, "name": name, "say": say}) + b"\n"
+
+
+def _addressed(verb: str, line: bytes) -> tuple[str, msgspec.Raw]:
+    """Whom the message names, and what it says."""
     try:
-        head = _decoder(_Head).decode(memoryview(data)[:line])
+        head = _decoder(_Head).decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Garbled(f"the message is not what it should be: {error}") from error
     if head.protocol != PROTOCOL:
         raise OtherProtocol(f"the other end speaks protocol {head.protocol}, and this one {PROTOCOL}")
     if head.verb != verb:
         raise Garbled(f"the message is about {head.verb[:40]!r} and not about {verb!r}")
-    return Message(head.name, head.say, data[line + 1 : end])
+    return head.name, head.say
+
+
+def _cut_off() -> Garbled:
+    return Garbled("the message was cut off or changed on its way")

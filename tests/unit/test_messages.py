@@ -10,7 +10,8 @@ from replica.errors import Garbled, OtherProtocol
 from replica.leaf import next_revision
 from replica.rows import Rows
 from replica.store.sessions import START, Position
-from replica.wire.messages import PROTOCOL, Changes, Leaves, read, written
+from replica.wire.messages import PROTOCOL, read, written
+from replica.wire.verbs import Changes, Leaves
 
 PLAIN = written("changes", "me", Changes(START, 7))
 ROWS = Rows.of([next_revision(unid, [], body, 1, 10) for unid, body in (("a", b'{"n":1}'), ("\u00e9", b"{}"))])

@@ -15,16 +15,8 @@ from replica.server.call import Call
 from replica.server.endpoint import Endpoint
 from replica.transports.direct import DirectPeer
 from replica.wire import coding
-from replica.wire.messages import (
-    LIMIT_MAX,
-    MEDIA_TYPE,
-    QUESTIONS,
-    Accept,
-    Leaves,
-    Message,
-    read,
-    written,
-)
+from replica.wire.messages import MEDIA_TYPE, Message, read, written
+from replica.wire.verbs import LIMIT_MAX, QUESTIONS, Accept, Leaves
 
 Act = Callable[[DirectPeer, Message], Any]
 
@@ -89,13 +81,37 @@ def _bounded(limit: int) -> int:
     return limit
 
 
+async def heard(call: Call, verb: str) -> Message:
+    """What is asked. `UnsupportedMediaType`, `Garbled`, `OtherProtocol`; `Replaced` if another replica is meant."""
+    kind = call.request.headers.get("content-type", "")
+    if kind != MEDIA_TYPE:  # a browser asks before it sends this from any page
+        raise UnsupportedMediaType(f"Content-Type must be {MEDIA_TYPE}", hint="Use the command `replicate`.")
+    data = await call.body()
+    return await run_in_threadpool(_addressed, call, verb, data)
+
+
+def _addressed(call: Call, verb: str, data: bytes) -> Message:
+    message = read(verb, data)
+    if message.name not in ("", call.replica.identity.instance_id):
+        raise Replaced("this is not the replica that has greeted", hint="Replicate again.")
+    return message
+
+
+def headers_for(chosen: str) -> dict[str, str]:
+    """Those of an answer in that coding."""
+    headers = {"Accept-Encoding": ", ".join(coding.CODINGS), "Cache-Control": "no-store"}
+    return headers if chosen == coding.IDENTITY else headers | {"Content-Encoding": chosen}
+
+
+def coding_for(call: Call) -> str:
+    """The best coding that the client inflates."""
+    return coding.chosen(call.request.headers.get("accept-encoding", ""))
+
+
 def _resource(verb: str, act: Act, writes: bool = False) -> Endpoint:
     async def handler(call: Call) -> Response:
-        kind = call.request.headers.get("content-type", "")
-        if kind != MEDIA_TYPE:  # a browser asks before it sends this from any page
-            raise UnsupportedMediaType(f"Content-Type must be {MEDIA_TYPE}", hint="Use the command `replicate`.")
-        data = await call.body()
-        response = await run_in_threadpool(_answered, call, verb, act, data)
+        message = await heard(call, verb)
+        response = await run_in_threadpool(_answer, call, verb, act, message)
         if writes:
             call.held.watch.notice()
         return response
@@ -104,22 +120,13 @@ def _resource(verb: str, act: Act, writes: bool = False) -> Endpoint:
     return Endpoint(("POST",), f"/{{db}}/_replica/{verb}", handler)
 
 
-def _answered(call: Call, verb: str, act: Act, data: bytes) -> Response:
-    message = read(verb, data)
-    peer = call.replica.peer
-    name = call.replica.identity.instance_id
-    if message.name not in ("", name):
-        raise Replaced("this is not the replica that has greeted", hint="Replicate again.")
-    said = act(peer, message)
-    if verb == "greet":
-        name = said.instance_id
+def _answer(call: Call, verb: str, act: Act, message: Message) -> Response:
+    said = act(call.replica.peer, message)
     answer, rows = said if isinstance(said, tuple) and isinstance(said[-1], Rows) else (said, None)
-    chosen = coding.chosen(call.request.headers.get("accept-encoding", ""))
+    name = said.instance_id if verb == "greet" else message.name or call.replica.identity.instance_id
+    chosen = coding_for(call)
     content = coding.compress(chosen, written(verb, name, answer, rows))
-    headers = {"Accept-Encoding": ", ".join(coding.CODINGS), "Cache-Control": "no-store"}
-    if chosen != coding.IDENTITY:
-        headers["Content-Encoding"] = chosen
-    return Response(content, headers=headers, media_type=MEDIA_TYPE)
+    return Response(content, headers=headers_for(chosen), media_type=MEDIA_TYPE)
 
 
 ENDPOINTS = [

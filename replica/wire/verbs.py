@@ -1,0 +1,89 @@
+"""What is said by which verb of a peer: the shapes of questions and answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from replica.changes import Entry, Offer, Page
+from replica.engine.peer import Greeting
+from replica.revision import Revision
+from replica.rows import Row
+from replica.store.sessions import Position, Session
+from replica.tally import Failure, Tally
+
+LIMIT_MAX = 10_000  # feed entries in one page
+
+
+class Greet(msgspec.Struct):
+    """Asks for a `Greeting`."""
+
+    greeting: Greeting | None
+    dry_run: bool
+
+
+class Changes(msgspec.Struct):
+    """Asks for a `Page`."""
+
+    since: Position
+    limit: int
+
+
+class UpTo(msgspec.Struct):
+    """Asks for the last entries up to a position."""
+
+    position: Position
+    limit: int
+
+
+class Leaves(msgspec.Struct):
+    """Leaves, and the texts of foreign revisions in their ancestries, in pairs."""
+
+    rows: list[Row]
+    texts: list[tuple[bytes, str]]
+
+
+class Accept(msgspec.Struct):
+    """A batch, in front of its bodies; asks for a `Tally`."""
+
+    rows: list[Row]
+    texts: list[tuple[bytes, str]]
+    session: Session
+    ancestry_limit: int
+    refused: list[Failure]
+    dry_run: bool
+
+
+class Snapshot(msgspec.Struct):
+    """What is in front of a database file: the number of its schema, and its size in bytes."""
+
+    schema: int
+    size: int
+
+
+QUESTIONS: dict[str, Any] = {
+    "greet": Greet,
+    "changes": Changes,
+    "changes-up-to": UpTo,
+    "changes-of": list[str],
+    "missing": list[Offer],
+    "fetch": list[tuple[str, Revision]],
+    "texts": list[Row],
+    "accept": Accept,
+    "remember": Session,
+    "snapshot": None,
+}
+ANSWERS: dict[str, Any] = {
+    "greet": Greeting,
+    "changes": Page,
+    "changes-up-to": list[Entry],
+    "changes-of": list[Entry],
+    "missing": list[int],
+    "fetch": Leaves,
+    "texts": list[tuple[bytes, str]],
+    "accept": Tally,
+    "remember": None,
+    "snapshot": Snapshot,
+}
+"""What is said by which verb. In the answer to `missing` an offer is named by its place in the question."""
