@@ -172,7 +172,7 @@ class RemoteReplica(Replica):
             with suppress(StoreError, TransportError):  # pulling needs less of the server, and is tried again
                 fetch_copy(peer, os.fsdecode(path), self._clock(), on_progress)
                 return open_path(path, clock=self._clock)
-        made = create_empty(path, self.info()["replica_id"], "", self._clock)
+        made = create_empty(path, peer.greet(None).replica_id or None, "", self._clock)
         try:
             replicate(made, self, "pull", on_progress=lambda progress: on_progress(progress.done, progress.total))
         except ReplicaError as error:

@@ -44,7 +44,7 @@ def new_file(path: str) -> Iterator[str]:
         raise Exists(f"{path} is already there")
     if len(os.fsencode(name)) > os.pathconf(folder, "PC_NAME_MAX") - ROOM:
         raise Mistake(f"the name {name} is too long", hint="Choose a shorter one: files beside it have longer names.")
-    unfinished = f"{path}.{secrets.token_hex(4)}.new"
+    unfinished = unfinished_name(path)
     try:
         with file_errors(path):
             _touch(unfinished)
@@ -58,6 +58,11 @@ def new_file(path: str) -> Iterator[str]:
         for leftover in (unfinished, f"{unfinished}-journal", f"{unfinished}-wal", f"{unfinished}-shm"):
             with suppress(OSError):
                 os.unlink(leftover)
+
+
+def unfinished_name(path: str) -> str:
+    """A name beside `path` that nobody has, and no database."""
+    return f"{path}.{secrets.token_hex(4)}.new"
 
 
 def forget_unfinished(path: str) -> None:

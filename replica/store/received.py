@@ -30,7 +30,6 @@ def check_received(path: str, look: Callable[[], object]) -> None:
     `look` is called now and then meanwhile.
     """
     with translated(path), closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        connection.execute("PRAGMA trusted_schema = OFF")
         names = ("application_id", "user_version")
         check_schema(path, *(int(connection.execute(f"PRAGMA {name}").fetchone()[0]) for name in names))
         found = _shape(connection)

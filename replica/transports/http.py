@@ -137,7 +137,10 @@ class HTTPPeer:
     def streamed(self, verb: str) -> Iterator[tuple[Any, Iterator[bytes]]]:
         """What the replica there says to this, and the content behind it, which is read within the block."""
         try:
-            with self._answered(verb, coding.compress(self._coding, written(verb, self._name, None))) as (response, raw):
+            with self._answered(verb, coding.compress(self._coding, written(verb, self._name, None))) as (
+                response,
+                raw,
+            ):
                 message, content = read_streamed(verb, coding.inflated(_coding_of(response), raw))
                 yield self._checked(message).understood(ANSWERS[verb]), content
         except _NotOurs as error:

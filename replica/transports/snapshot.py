@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -18,7 +17,7 @@ from replica.store.identity import Identity, become_copy, new_id, read_identity
 from replica.store.intact import checking, damaged_rows
 from replica.store.leaves import Writer, leaves_of_many, update_sequence
 from replica.store.opening import prepare_log, unfinished_engine
-from replica.store.publish import new_file
+from replica.store.publish import new_file, unfinished_name
 from replica.store.receive import is_sound, note_refusals
 from replica.store.sessions import Session, save_session
 from replica.store.sqlite import MEMORY, SQLiteFile
@@ -71,7 +70,7 @@ def file_to_send(source: SQLiteFile) -> Iterator[BinaryIO]:
 
     `ReadOnly`, `DiskError`: it lies beside the source meanwhile.
     """
-    path = f"{source.path}.{secrets.token_hex(4)}.new"
+    path = unfinished_name(source.path)
     try:
         _vacuum_into(source, path, nobody)
         with translated(path), unfinished_engine(path).begin() as connection:

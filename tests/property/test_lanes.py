@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import replica
+from replica.store.callbacks import nobody
+from replica.transports.fetched_copy import fetch_copy
+from tests.behind_http import behind_http
 from tests.property.machine import WAYS, changes, histories, number, who
 from tests.saboteurs import replicate
 from tests.world import World, changed, small_batches
@@ -86,15 +90,16 @@ def test_both_lanes_and_the_dry_run_give_the_same(
         assert counts == same_counts == foreseen
 
 
+@pytest.mark.parametrize("way", ["file", "http"])
 @histories(15)
-@given(steps)
-def test_a_snapshot_is_what_replication_makes_of_an_empty_replica(steps: list[Any]) -> None:
+@given(steps=steps)
+def test_a_snapshot_is_what_replication_makes_of_an_empty_replica(way: str, steps: list[Any]) -> None:
     with World(3) as world:
         source, _, empty = (twin.library for twin in world.twins)
         world.twins.pop()
         live_through(world, steps)
         replicate(empty, source, "pull", lane="attached")
-        with source.copy(f"{source.path}.copy") as copy:
+        with copied(source, way) as copy:
             assert everything(source) == everything(copy) == everything(empty)
             assert source.compare(copy)["ok"]
             assert source.identity.replica_id == copy.identity.replica_id
@@ -103,3 +108,14 @@ def test_a_snapshot_is_what_replication_makes_of_an_empty_replica(steps: list[An
                 report = replica.replicate(target, source)
                 assert (0, 0) == (report.pull and report.pull.read, report.push and report.push.added)
         empty.close()
+
+
+def copied(source: replica.Replica, way: str) -> replica.Replica:
+    """A new replica of the same database, beside it."""
+    path = f"{source.path}.copy"
+    if way == "file":
+        return source.copy(path)
+    with behind_http(source.path) as peer:
+        peer.greet(None)
+        fetch_copy(peer, path, 0, nobody)
+    return replica.open(path)

@@ -56,6 +56,8 @@ class About(Database):
 
     sizes: dict[str, Any] = msgspec.field(default_factory=dict)
     disk_size: int | None = None
+    replica_id: str | None = None  # and a title: a server of ours
+    title: str | None = None
 
 
 class Library:
@@ -137,12 +139,12 @@ class Library:
     def info(self) -> dict[str, Any]:
         """What the server tells of the database; None for what it does not."""
         about = ask(self.web, "", About)
-        marker = LocalNote(self.web, MARKER).value
+        replica_id = None if self.web.address.as_couchdb else about.replica_id
         seq = about.update_seq
         return {
-            "replica_id": marker.get("replica_id"),
+            "replica_id": replica_id or LocalNote(self.web, MARKER).value.get("replica_id"),
             "instance_id": identify(self.web, about),
-            "title": about.db_name,
+            "title": about.db_name if about.title is None else about.title,
             "documents": about.doc_count,
             "deleted": about.doc_del_count,
             "conflicts": None,
