@@ -15,7 +15,7 @@ from replica.revision import ENTRY
 from replica.store.sessions import Position, Session
 from replica.tally import Tally
 
-PAGE = 1000  # feed entries looked at together
+PAGE = 5000  # feed entries looked at together
 BATCH_BYTES = 8 * 2**20  # of documents and ancestries in one transaction; a single larger document goes alone
 WITNESSES = 32
 

@@ -17,7 +17,7 @@ from replica.errors import BadDocument
 from replica.leaf import NOTHING, Leaf
 from replica.revision import ENTRY, WIDTH, Revision
 from replica.rows import Row, Rows, leaf_of
-from replica.store.intact import is_intact
+from replica.store.intact import is_intact, is_intact_first
 from replica.store.leaves import insert_rows, remember_texts, update_sequence
 from replica.store.receive import note_refusals, receive
 from replica.store.settings import read_setting
@@ -58,15 +58,19 @@ def receive_rows(
 def _is_simple(row: Row, packed: bytes, body: bytes, size_max: int, limit: int) -> bool:
     """Whether nothing can be said against this leaf; what fails here is judged by `receive`, which says why."""
     unid, number, name, deleted, verified, line, side, parents, marks, digest, _ = row
-    if len(body) > max(size_max, len(NOTHING)) or len(line) > limit * WIDTH or len(side) > limit * ENTRY:
-        return False
-    if len(line) % WIDTH or len(side) % ENTRY or len(line) // WIDTH >= number:
-        return False
     try:
         check_unid(unid)
         if packed.hex() != name:
             Revision.parse(f"{number}-{name}")
     except BadDocument:
+        return False
+    if len(body) > max(size_max, len(NOTHING)):
+        return False
+    if number == 1 and verified and not (deleted or line or side or parents or marks):
+        return is_intact_first(packed, digest, body)
+    if len(line) > limit * WIDTH or len(side) > limit * ENTRY or len(line) // WIDTH >= number:
+        return False
+    if len(line) % WIDTH or len(side) % ENTRY:
         return False
     return is_intact(number, packed, line, side, parents, bool(deleted), bool(verified), marks, digest, body)
 

@@ -61,17 +61,20 @@ def damaged_rows(
 
 def _suspects(rows: list[tuple[int, bytes, bytes, bytes | None]]) -> list[int]:
     """Which of these rows are not, at first sight, intact first revisions, as nearly all rows of many databases are."""
-    suspects = []
-    new, from_bytes = hashlib.sha256().copy, int.from_bytes  # to copy is faster than to make
-    for seq, packed, digest, body in rows:
-        if body is not None and body[:1] == b"{" and body[-1:] == b"}" and (body.isascii() or _is_text(body)):
-            own, whole = new(), new()
-            own.update(body)
-            whole.update(b"replica revision 1\n1\n%d\n0\n\n{}\n%b" % (from_bytes(packed[:6], "big"), body))
-            if own.digest() == digest and whole.digest()[:10] == packed[6:]:
-                continue
-        suspects.append(seq)
-    return suspects
+    return [seq for seq, packed, digest, body in rows if body is None or not is_intact_first(packed, digest, body)]
+
+
+_new = hashlib.sha256().copy  # to copy is faster than to make
+
+
+def is_intact_first(packed: bytes, digest: bytes, body: bytes) -> bool:
+    """What `is_intact` says of a verified first revision that is no stub and has no marks, in half the time again."""
+    if body[:1] != b"{" or body[-1:] != b"}" or not (body.isascii() or _is_text(body)):
+        return False
+    own, whole = _new(), _new()
+    own.update(body)
+    whole.update(b"replica revision 1\n1\n%d\n0\n\n{}\n%b" % (int.from_bytes(packed[:6], "big"), body))
+    return own.digest() == digest and whole.digest()[:10] == packed[6:]
 
 
 class Check(NamedTuple):
