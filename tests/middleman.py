@@ -25,12 +25,15 @@ class Asked(NamedTuple):
 
 
 class Told(NamedTuple):
-    """An answer. `cut`: after so many bytes of the body the connection ends."""
+    """An answer. `cut`: after so many bytes of the body the connection ends. `headers`: those that tell what it is."""
 
     status: int
     body: bytes
     cut: int | None = None
+    headers: tuple[tuple[str, str], ...] = (("content-type", "application/json"),)
 
+
+_PASSED = ("content-type", "content-encoding", "accept-encoding")
 
 Way = Callable[[Asked, Callable[[Asked], Told]], Told]
 
@@ -56,10 +59,13 @@ class Middleman:
 
     def ask(self, asked: Asked) -> Told:
         """What the server behind answers."""
-        passed = {name: asked.headers[name] for name in ("content-type", "accept") if name in asked.headers}
+        passed = {name: asked.headers[name] for name in (*_PASSED, "accept") if name in asked.headers}
+        passed.setdefault("accept-encoding", "identity")
         path = re.sub(r"^http://[^/]*", "", asked.path)
-        response = self._client.request(asked.method, self._behind + path, content=asked.body or None, headers=passed)
-        return Told(response.status_code, response.content)
+        url = self._behind + path
+        with self._client.stream(asked.method, url, content=asked.body or None, headers=passed) as response:
+            headers = tuple((name, response.headers[name]) for name in _PASSED if name in response.headers)
+            return Told(response.status_code, b"".join(response.iter_raw()), headers=headers)
 
 
 @contextmanager
@@ -78,7 +84,8 @@ def between(behind: str, tls: ssl.SSLContext | None = None, unix: str | None = N
             headers = {name.lower(): value for name, value in self.headers.items()}
             told = middleman.answer(Asked(self.command, self.path, headers, body))
             self.send_response(told.status)
-            self.send_header("Content-Type", "application/json")
+            for header in told.headers:
+                self.send_header(*header)
             self.send_header("Content-Length", str(len(told.body)))
             self.end_headers()
             self.wfile.write(told.body[: told.cut])
