@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 import replica
 from replica.engine.peer import Batch
-from replica.leaf import next_revision
+from replica.leaf import Leaf, next_revision
 from replica.store.sessions import Session
 from tests.property.machine import edits, histories, number, who
 from tests.saboteurs import LANES
@@ -88,3 +89,26 @@ def test_a_document_with_a_thousand_leaves_is_replicated(lane: str) -> None:
         by_lane(laptop, hub, "push", lane=lane)
         assert {"n": 500} == hub.get("d").items
         assert 0 == hub.info()["conflicts"]
+
+
+def test_law_1_who_knows_less_of_what_was_merged_learns_it(tmp_path: Path) -> None:
+    """Where less is kept of an ancestry, a merge is known with less of it. The other replica's word ends an old branch."""
+    first = next_revision("d", [], b'{"n":1}', 1, 1000)
+    old = [next_revision("d", [first], b'{"n":%d}' % n, n, 1000) for n in (2, 3, 4)]
+    new = [next_revision("d", [leaf], b'{"n":5}', 5, 1000) for leaf in old]
+    merged = next_revision("d", new, b'{"n":6}', 6, 1000)
+    less = merged._replace(ancestry=merged.ancestry.cut(3))
+    assert less.ancestry.line == merged.ancestry.line
+    for lane, direction in itertools.product(LANES, ("pull", "push")):
+        with World(2) as world:
+            hub, laptop = (twin.library for twin in world.twins)
+            take(hub, merged)
+            take(laptop, less)
+            ends = (laptop, hub) if direction == "pull" else (hub, laptop)
+            assert by_lane(*ends, direction, lane=lane).ok
+            take(laptop, min(old, key=lambda leaf: leaf.revision))
+            assert [str(merged.revision)] == [leaf for change in laptop.changes() for leaf in change.leaves]
+
+
+def take(library: replica.Replica, leaf: Leaf) -> None:
+    library.peer.accept(Batch([leaf], {}, Session("s", "in", "elsewhere", 0, 1, 0, {}), 1000), False)
