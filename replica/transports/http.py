@@ -122,10 +122,11 @@ class HTTPPeer:
             raise Garbled(str(error)) from error
 
     def _exchanged(self, verb: str, say: Any, rows: Rows | None) -> Message:
-        content = coding.compress(self._coding, written(verb, self._name, say, rows))
+        data, how = written(verb, self._name, say, rows), self._coding
+        content = coding.compress(how, data)
 
         def attempt() -> Message:
-            with self._answered(verb, content) as (response, raw):
+            with self._answered(verb, content, how) as (response, raw):
                 answer = b"".join(raw)
             message = read(verb, coding.inflate(_coding_of(response), [answer], ANSWER_BYTES_MAX))
             self._coding = coding.chosen(response.headers.get("accept-encoding", ""))
@@ -137,22 +138,20 @@ class HTTPPeer:
     def streamed(self, verb: str) -> Iterator[tuple[Any, Iterator[bytes]]]:
         """What the replica there says to this, and the content behind it, which is read within the block."""
         try:
-            with self._answered(verb, coding.compress(self._coding, written(verb, self._name, None))) as (
-                response,
-                raw,
-            ):
+            data = written(verb, self._name, None)
+            with self._answered(verb, data, coding.IDENTITY) as (response, raw):
                 message, content = read_streamed(verb, coding.inflated(_coding_of(response), raw))
                 yield self._checked(message).understood(ANSWERS[verb]), content
         except _NotOurs as error:
             raise Garbled(str(error)) from error
 
     @contextmanager
-    def _answered(self, verb: str, content: bytes) -> Iterator[tuple[httpx2.Response, Iterator[bytes]]]:
-        """An answer of our own kind, and its bytes as they arrive."""
+    def _answered(self, verb: str, content: bytes, how: str) -> Iterator[tuple[httpx2.Response, Iterator[bytes]]]:
+        """An answer of our own kind, and its bytes as they arrive. `how` the content of the question is coded."""
         self.greeted_before = None
         headers = {
             "Content-Type": MEDIA_TYPE,
-            "Content-Encoding": self._coding,
+            "Content-Encoding": how,
             "Accept": MEDIA_TYPE,
             "Accept-Encoding": ", ".join(coding.CODINGS),
         }
@@ -200,8 +199,3 @@ def introduce(web: Web, mine: Greeting | None = None, dry_run: bool = False) -> 
         raise
     peer.greeted_before = (mine, dry_run, greeting)
     return peer
-
-
-def is_ours(web: Web) -> bool:
-    """Whether a replica of ours is at this address. Raises as `introduce`."""
-    return introduce(web) is not None
