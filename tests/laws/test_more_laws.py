@@ -19,7 +19,10 @@ from replica.engine.peer import Batch
 from replica.errors import SuddenlyEmpty
 from replica.files import read_document
 from replica.leaf import next_revision
+from replica.store.callbacks import nobody
 from replica.store.sessions import KEPT, Session
+from replica.transports.fetched_copy import fetch_copy
+from tests.behind_http import behind_http
 from tests.saboteurs import LANES, Cut, CutBefore, Meddler
 from tests.saboteurs import replicate as by_lane
 from tests.world import World, expect, revisions, small_batches
@@ -256,6 +259,24 @@ def test_law_9_damage_does_not_travel(tmp_path: Path) -> None:
         with replica.open(laptop.path) as laptop, replica.open(hub.path) as hub:
             by_lane(laptop, hub, "pull", lane=lane)
             assert hub.compare(laptop)["ok"]
+
+
+def test_law_9_damage_does_not_travel_in_a_file_that_is_sent(tmp_path: Path) -> None:
+    """A first copy from a server is looked at row by row; what is not sound in it is asked for later, by name."""
+    hub, laptop = pair(tmp_path)
+    sound, damaged = (hub.put({"n": n}, unid=str(n)) for n in range(2))
+    laptop.close()
+    hub.close()
+    rewrite(hub.path, damaged, '{"n":7}')
+    with behind_http(hub.path) as peer:
+        peer.greet(None)
+        fetch_copy(peer, f"{hub.path}.copy", 0, nobody)
+    with replica.open(f"{hub.path}.copy") as copy:
+        assert {"0": [sound.revision]} == revisions(copy)
+        assert ["1"] == [failure.unid for failure in copy.refused()]
+        rewrite(hub.path, damaged, '{"n":1}')
+        assert replica.replicate(copy, hub.path).ok
+        assert {"0": [sound.revision], "1": [damaged.revision]} == revisions(copy)
 
 
 def rewrite(path: str, document: replica.Document, body: str) -> None:
