@@ -22,6 +22,7 @@ from replica.revision import Revision
 from replica.selection import compile_selector
 from replica.sorting import arranged
 from replica.store.callbacks import nobody
+from replica.store.checking import Holding
 from replica.store.identity import new_unid
 from replica.store.sessions import Position
 from replica.store.settings import SETTINGS
@@ -30,6 +31,7 @@ from replica.transports.connecting import peer_at, web_at
 from replica.transports.couchdb.library import Library
 from replica.transports.fetched_copy import fetch_copy
 from replica.transports.http import HTTPPeer
+from replica.transports.inventory import inventory_of
 from replica.transports.network import Network
 
 _REQUIRED: Any = object()
@@ -159,6 +161,13 @@ class RemoteReplica(Replica):
     def info(self) -> dict[str, Any]:
         """What `Replica.info` tells, with None for what the server does not say."""
         return self._library.info()
+
+    def _holdings(self) -> Iterator[Holding]:
+        """What a server of ours holds of every document, for `compare`: all of it is fetched once."""
+        peer = self.end()
+        if not isinstance(peer, HTTPPeer):
+            raise self._not_offered("comparing with a server that is none of ours")
+        return inventory_of(peer)
 
     def copy(self, path: FilePath, *, on_progress: Callable[[int, int], object] = nobody) -> Replica:
         """Make a new replica of the same database at `path`, in a file here. `Exists`.

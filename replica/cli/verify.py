@@ -26,7 +26,8 @@ _FOUND = (("only_here", "only here"), ("only_there", "only there"), ("different"
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments and flags."""
     parser.add_argument("db", metavar="DB", help="a replica")
-    parser.add_argument("other", metavar="OTHER", nargs="?", help="another replica of the same database")
+    text = "another replica of the same database: a file, or an address of a server of ours"
+    parser.add_argument("other", metavar="OTHER", nargs="?", help=text)
 
 
 def run(arguments: argparse.Namespace, out: Terminal) -> int:

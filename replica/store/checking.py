@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import groupby
 from typing import Any, NamedTuple
 
 from sqlalchemy import TextClause, text
@@ -23,7 +24,6 @@ _SUPERSEDED = text("""
     SELECT rowid, unid, number, lower(hex(packed)) AS packed, hash, CAST(body AS BLOB) AS body FROM superseded
     WHERE rowid > :after ORDER BY rowid LIMIT :limit""")
 _REVISIONS = text("SELECT (SELECT count(*) FROM leaf) + (SELECT count(*) FROM superseded)")
-_DOCUMENTS = text("SELECT count(*) FROM leaf WHERE winner = 1")
 _NONSENSE = (AttributeError, TypeError, ValueError)  # what comes of values that no row of ours can have
 _WINNERS = text("SELECT unid FROM leaf GROUP BY unid HAVING sum(winner) <> 1")
 _BY_UNID = leaf_query("""
@@ -117,25 +117,23 @@ def _pages(file: SQLiteFile, statement: Any) -> Iterator[Any]:
 
 
 class Holding(NamedTuple):
-    """What a replica holds of one document: its leaves, and the SHA-256 of the bytes that really are there."""
+    """What a replica holds of one document. `digest`: of its leaves, and of the bytes of each that really are there."""
 
     unid: str
-    leaves: frozenset[tuple[str, bool, bytes]]
+    digest: bytes
+
+
+def holding(unid: str, leaves: Iterable[Leaf]) -> Holding:
+    """All leaves of one document, for a comparison."""
+    told = sorted(f"{leaf.revision} {leaf.deleted:d} {hashlib.sha256(leaf.body).hexdigest()}" for leaf in leaves)
+    return Holding(unid, hashlib.sha256("\n".join(told).encode()).digest())
 
 
 def inventory(file: SQLiteFile) -> Iterator[Holding]:
     """What is held of every document, deletion stubs included, in UNID order."""
-    unid: str | None = None
-    leaves: list[tuple[str, bool, bytes]] = []
-    for row in _in_order(file):
-        leaf = stored(row).leaf
-        if leaf.unid != unid:
-            if unid is not None:
-                yield Holding(unid, frozenset(leaves))
-            unid, leaves = leaf.unid, []
-        leaves.append((str(leaf.revision), leaf.deleted, hashlib.sha256(leaf.body).digest()))
-    if unid is not None:
-        yield Holding(unid, frozenset(leaves))
+    leaves = (stored(row).leaf for row in _in_order(file))
+    for unid, of_one in groupby(leaves, key=lambda leaf: leaf.unid):
+        yield holding(unid, of_one)
 
 
 def _in_order(file: SQLiteFile) -> Iterator[Any]:
@@ -149,13 +147,13 @@ def _in_order(file: SQLiteFile) -> Iterator[Any]:
         after = {name: getattr(rows[-1], name) for name in after}
 
 
-def compare(file: SQLiteFile, other: SQLiteFile, progress: Progress) -> dict[str, Any]:
-    """Which documents are not the same in two replicas: same leaves and same bytes.
+def compare(here: Iterator[Holding], there: Iterator[Holding], total: int, progress: Progress) -> dict[str, Any]:
+    """Which documents are not the same in two replicas: same leaves and same bytes. Both in UNID order.
 
     → ``{"ok", "only_here", "only_there", "different"}``, lists of UNIDs.
     """
-    here, there = _telling(inventory(file), _count(file, _DOCUMENTS), progress), inventory(other)
     only_here, only_there, different = [], [], []
+    here = _telling(here, total, progress)
     a, b = next(here, None), next(there, None)
     while a is not None or b is not None:
         if b is None or (a is not None and a.unid < b.unid):
@@ -166,7 +164,7 @@ def compare(file: SQLiteFile, other: SQLiteFile, progress: Progress) -> dict[str
             only_there.append(b.unid)
             b = next(there, None)
         else:
-            if a.leaves != b.leaves:
+            if a != b:
                 different.append(a.unid)
             a, b = next(here, None), next(there, None)
     ok = not (only_here or only_there or different)
@@ -174,7 +172,7 @@ def compare(file: SQLiteFile, other: SQLiteFile, progress: Progress) -> dict[str
 
 
 def _telling(holdings: Iterator[Holding], total: int, progress: Progress) -> Iterator[Holding]:
-    for number, holding in enumerate(holdings, 1):
-        yield holding
+    for number, held in enumerate(holdings, 1):
+        yield held
         if number % PAGE == 0:
             progress(number, total)

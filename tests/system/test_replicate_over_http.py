@@ -12,6 +12,7 @@ import replica
 from replica.errors import NotAReplica
 from tests.middleman import Middleman, between
 from tests.servers import serving
+from tests.system.command import done, run
 
 pytestmark = pytest.mark.system
 
@@ -111,3 +112,33 @@ def test_a_replica_at_an_address_says_which_database_it_belongs_to(hub: replica.
     hub.settings["title"] = "Orders"
     with replica.open(f"{middle.url}/hub") as remote:
         assert (hub.identity.replica_id, "Orders") == (remote.info()["replica_id"], remote.info()["title"])
+
+
+def test_two_replicas_are_compared_with_a_server_between_them(
+    hub: replica.Replica, laptop: replica.Replica, middle: Middleman, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("replica.transports.inventory.PAGE", 3)
+    address = f"{middle.url}/hub"
+    hub.put_many(
+        replica.Document({"n": n}, unid=name) for n, name in enumerate(["z", "é", "\U0001f600", "a", "\uffff"])
+    )
+    hub.delete("a")
+    replica.replicate(laptop, address)
+    assert {"ok": True, "only_here": [], "only_there": [], "different": []} == done(
+        "verify", laptop.path, address, "--json"
+    ).value
+    edit(laptop, a=7)
+    edit(hub, a=8)
+    hub.put({}, unid="there")
+    laptop.put({}, unid="here")
+    found = {"ok": False, "only_here": ["here"], "only_there": ["there"], "different": ["x"]}
+    with replica.open(address) as remote:
+        assert found == laptop.compare(remote) == laptop.compare(hub)
+        assert {**found, "only_here": ["there"], "only_there": ["here"]} == remote.compare(laptop)
+    outcome = run("verify", laptop.path, address, "--json")
+    assert (6, found) == (outcome.code, outcome.value)
+
+
+def test_with_a_server_that_is_none_of_ours_they_are_not(laptop: replica.Replica, middle: Middleman) -> None:
+    outcome = run("verify", laptop.path, f"couchdb+{middle.url}/hub", "--json")
+    assert (8, "not_supported") == (outcome.code, outcome.error["code"])
