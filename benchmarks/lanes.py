@@ -33,6 +33,13 @@ def run(command: list[str], cwd: Path) -> Outcome:
     return outcome
 
 
+def checked(measurement: Measurement, outcome: Outcome) -> Outcome:
+    """The outcome, if it is of as many documents as it should be."""
+    if outcome["documents"] != measurement.documents:
+        raise Failed(f"{measurement.key}: {outcome['documents']} documents instead of {measurement.documents}")
+    return outcome
+
+
 def command(lane: str) -> list[str]:
     """How a lane's program is called."""
     return {
@@ -86,7 +93,4 @@ class Workplace:
         for edit in measurement.edits:
             run([*command(measurement.lane), "edit", edit.where, str(edit.count), edit.tag], self.place)
         words = [f"../{CORPUS}" if word == CORPUS else word for word in measurement.command]
-        outcome = run([*command(measurement.lane), *words], self.place)
-        if outcome["documents"] != measurement.documents:
-            raise Failed(f"{measurement.key}: {outcome['documents']} documents instead of {measurement.documents}")
-        return outcome
+        return checked(measurement, run([*command(measurement.lane), *words], self.place))
