@@ -20,9 +20,9 @@ from pathlib import Path
 
 from ours import Outcome, one_by_one, put_corpus, timed, written
 
-import replica.remote  # all that the network needs is loaded now, not by the first replication
 from replica import Replica, create, replicate
 from replica import open as open_replica
+from replica.remote import RemoteReplica  # brings all that the network needs, which the first replication would load
 
 
 def prepare(corpus: str, server: str, client: str) -> Outcome:
@@ -44,6 +44,7 @@ def copy(url: str, b: str) -> Outcome:
         return 0
 
     with open_replica(url) as hub:
+        assert isinstance(hub, RemoteReplica)
         outcome = timed(work)
     with copies[0] as made:
         return {**outcome, "documents": len(made)}
