@@ -56,7 +56,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Goal:
-    """How many times as fast as the `other` lane, at least, or another `measure` of our own conversation, at most."""
+    """How many times as fast as the `other` lane, at least; or another `measure` of our own conversation, below the bound."""
 
     title: str
     row: str
@@ -109,7 +109,7 @@ GOALS = (
     Goal("pull against PouchDB, from pouchdb-server", "pull", 12, OTHERS),
     Goal("push against PouchDB, to the same server", "push", 12, FROM_OURS),
     Goal("push against PouchDB, to pouchdb-server", "push", 12, OTHERS),
-    Goal("nothing changed, both ways: round trips", "unchanged", 1, measure="round_trips"),
+    Goal("nothing changed, both ways: round trips", "unchanged", 2, measure="round_trips"),
     Goal("peak memory of the client, pull (MB)", "pull", 150, measure="peak_bytes"),
     Goal("peak memory of the server, pull (MB)", "pull", 150, measure="server_peak_bytes"),
     Goal("peak memory of the client, push (MB)", "push", 150, measure="peak_bytes"),

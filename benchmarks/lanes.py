@@ -65,8 +65,9 @@ def install_pouchdb() -> str | None:
 
 
 def pouchdb_versions() -> Outcome:
-    """Versions of PouchDB and of Node; raises Failed where it does not start."""
-    return run([*command(POUCHDB), "version"], PEERS)
+    """Versions of PouchDB, of Node and of pouchdb-server; raises Failed where PouchDB does not start."""
+    server = json.loads((PEERS / "node_modules" / "pouchdb-server" / "package.json").read_text())
+    return {**run([*command(POUCHDB), "version"], PEERS), "pouchdb_server": server["version"]}
 
 
 class Workplace:
