@@ -59,8 +59,8 @@ def markdown(results: Results) -> str:
         + "\n## What it took\n\n"
         + _table(
             ("measurement", "time", "sent", "received", "round trips", "processor time", "peak memory"), _costs(results)
-        ).rstrip("\n")
-        + "\n"
+        )
+        + "![the same as a picture](latest-http.svg)\n"
     )
 
 

@@ -4,7 +4,7 @@
 
 Every measurement is made `--runs` times, each in a fresh process on fresh databases; the lanes take turns, so that a
 machine that is slower for a while is so for all of them. Medians are reported, all figures are kept. Writes `<date>.json`,
-`latest.md` and `latest.svg`; with `--http`, which measures over HTTP instead, `<date>-http.json` and `latest-http.md`.
+`latest.md` and `latest.svg`; with `--http`, which measures over HTTP instead, `<date>-http.json` and so on.
 """
 
 from __future__ import annotations
@@ -127,8 +127,7 @@ def write(suite: Suite, results: dict[str, Any], out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     (out / f"{results['date']}{suite.suffix}.json").write_text(json.dumps(results, indent=1) + "\n")
     (out / f"latest{suite.suffix}.md").write_text(suite.markdown(results))
-    if suite.svg:
-        (out / f"latest{suite.suffix}.svg").write_text(suite.svg(results))
+    (out / f"latest{suite.suffix}.svg").write_text(suite.svg(results))
 
 
 def main() -> None:

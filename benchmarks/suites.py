@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+import http_picture
 import http_plan
 import http_table
 import picture
@@ -34,8 +35,16 @@ class Suite:
     place: Callable[[Path], Place]
     measurements: Callable[[int], list[Measurement]]
     markdown: Callable[[dict[str, Any]], str]
-    svg: Callable[[dict[str, Any]], str] | None = None
+    svg: Callable[[dict[str, Any]], str]
 
 
 FILES = Suite("", (plan.OURS, plan.POUCHDB), (plan.POUCHDB,), Workplace, plan.measurements, table.markdown, picture.svg)
-HTTP = Suite("-http", http_plan.LANES, http_plan.NEED_PEERS, HTTPWorkplace, http_plan.measurements, http_table.markdown)
+HTTP = Suite(
+    "-http",
+    http_plan.LANES,
+    http_plan.NEED_PEERS,
+    HTTPWorkplace,
+    http_plan.measurements,
+    http_table.markdown,
+    http_picture.svg,
+)
