@@ -9,7 +9,6 @@ import json
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 from compare import Results, measured, verdict
 from http_plan import (
@@ -25,6 +24,7 @@ from http_plan import (
     SINGLE_ROWS,
     TO_OTHERS,
     Goal,
+    Lane,
     Row,
 )
 from table import cell, duration, times, title
@@ -69,7 +69,7 @@ def _table(head: tuple[str, ...], lines: Iterable[tuple[str, ...]]) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in (head, rule, *lines)) + "\n"
 
 
-def against(results: Results, row: Row, other: Any) -> float | None:
+def against(results: Results, row: Row, other: Lane) -> float | None:
     """How many times as fast our own conversation is as the other lane."""
     ours, theirs = measured(results, row.key(NATIVE)), measured(results, row.key(other))
     return theirs["seconds"] / ours["seconds"] if ours and theirs else None
