@@ -46,10 +46,11 @@ def verdicts(results: Results) -> list[tuple[str, str, str, str]]:
     checks = [(goal.title, goal.bound, goal.at_least, _value(results, goal)) for goal in GOALS]
     checks.append(("opening a database, first in the process (ms)", OPENING_BOUND_MS, False, _opening_ms(results)))
     checks.append(("`replicate --help` against `python -c pass`", STARTUP_BOUND, False, _startup(results)))
-    return [_verdict(*check) for check in checks]
+    return [verdict(*check) for check in checks]
 
 
-def _verdict(title: str, bound: float, at_least: bool, value: float | None) -> tuple[str, str, str, str]:
+def verdict(title: str, bound: float, at_least: bool, value: float | None) -> tuple[str, str, str, str]:
+    """A goal in words: what, bound, measured, met."""
     sign = "≥" if at_least else "<"
     if value is None:
         return title, f"{sign} {bound:g}", "not measured", ""

@@ -33,6 +33,13 @@ def run(command: list[str], cwd: Path) -> Outcome:
     return outcome
 
 
+def checked(measurement: Measurement, outcome: Outcome) -> Outcome:
+    """The outcome, if it is of as many documents as it should be."""
+    if outcome["documents"] != measurement.documents:
+        raise Failed(f"{measurement.key}: {outcome['documents']} documents instead of {measurement.documents}")
+    return outcome
+
+
 def command(lane: str) -> list[str]:
     """How a lane's program is called."""
     return {
@@ -58,8 +65,9 @@ def install_pouchdb() -> str | None:
 
 
 def pouchdb_versions() -> Outcome:
-    """Versions of PouchDB and of Node; raises Failed where it does not start."""
-    return run([*command(POUCHDB), "version"], PEERS)
+    """Versions of PouchDB, of Node and of pouchdb-server; raises Failed where PouchDB does not start."""
+    server = json.loads((PEERS / "node_modules" / "pouchdb-server" / "package.json").read_text())
+    return {**run([*command(POUCHDB), "version"], PEERS), "pouchdb_server": server["version"]}
 
 
 class Workplace:
@@ -86,7 +94,4 @@ class Workplace:
         for edit in measurement.edits:
             run([*command(measurement.lane), "edit", edit.where, str(edit.count), edit.tag], self.place)
         words = [f"../{CORPUS}" if word == CORPUS else word for word in measurement.command]
-        outcome = run([*command(measurement.lane), *words], self.place)
-        if outcome["documents"] != measurement.documents:
-            raise Failed(f"{measurement.key}: {outcome['documents']} documents instead of {measurement.documents}")
-        return outcome
+        return checked(measurement, run([*command(measurement.lane), *words], self.place))

@@ -23,6 +23,8 @@ def facts() -> dict[str, Any]:
         "python": platform.python_version(),
         "sqlite": sqlite3.sqlite_version,
         "sqlalchemy": _version("SQLAlchemy"),
+        "httpx2": _version("httpx2"),
+        "uvicorn": _version("uvicorn"),
         "commit": _commit(),
     }
 

@@ -46,12 +46,17 @@ def peak_bytes() -> int:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
+def cpu_seconds() -> float:
+    """Processor time of this process so far, all threads together."""
+    return time.process_time()
+
+
 def timed(work: Callable[[], int]) -> Outcome:
     """Run `work`, which tells how many documents it wrote or read."""
-    start = time.perf_counter()
+    start, used = time.perf_counter(), cpu_seconds()
     documents = work()
-    seconds = time.perf_counter() - start
-    return {"seconds": seconds, "documents": documents, "peak_bytes": peak_bytes()}
+    seconds, used = time.perf_counter() - start, cpu_seconds() - used
+    return {"seconds": seconds, "documents": documents, "peak_bytes": peak_bytes(), "cpu_seconds": used}
 
 
 def one_by_one(steps: Iterable[Callable[[], object]]) -> Outcome:

@@ -1,10 +1,10 @@
 """`make bench`: measure this library, SQLite's own limit and PouchDB side by side, in one run.
 
-    python benchmarks/run.py [--corpus FILE] [--documents N] [--seed S] [--runs 3] [--peers]
+    python benchmarks/run.py [--http] [--corpus FILE] [--documents N] [--seed S] [--runs 3] [--peers]
 
 Every measurement is made `--runs` times, each in a fresh process on fresh databases; the lanes take turns, so that a
 machine that is slower for a while is so for all of them. Medians are reported, all figures are kept. Writes `<date>.json`,
-`latest.md` and `latest.svg`.
+`latest.md` and `latest.svg`; with `--http`, which measures over HTTP instead, `<date>-http.json` and so on.
 """
 
 from __future__ import annotations
@@ -19,15 +19,18 @@ from pathlib import Path
 from typing import Any
 
 import machine
-import picture
 import startup
-import table
-from lanes import HERE, Failed, Outcome, Workplace, install_pouchdb, pouchdb_versions, run
-from plan import CORPUS, OURS, POUCHDB, Measurement, measurements
+from lanes import HERE, Failed, Outcome, install_pouchdb, pouchdb_versions, run
+from plan import CORPUS, Measurement
+from suites import FILES, HTTP, Place, Suite
+
+PEAKS = ("peak_bytes", "server_peak_bytes")
+USED = ("cpu_seconds", "server_cpu_seconds", "sent_bytes", "received_bytes", "round_trips")
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--http", action="store_true", help="measure over HTTP instead of from file to file")
     parser.add_argument(
         "--corpus", type=Path, metavar="FILE", help="documents from a file: NDJSON, .gz too (default: made by seed)"
     )
@@ -59,7 +62,8 @@ def summary(measurement: Measurement, outcomes: list[Outcome]) -> dict[str, Any]
     result: dict[str, Any] = {
         "documents": measurement.documents,
         "seconds": statistics.median(outcome["seconds"] for outcome in outcomes),
-        "peak_bytes": max(outcome["peak_bytes"] for outcome in outcomes),
+        **{name: max(outcome[name] for outcome in outcomes) for name in PEAKS if name in outcomes[0]},
+        **{name: statistics.median(outcome[name] for outcome in outcomes) for name in USED if name in outcomes[0]},
         "runs": [round(outcome["seconds"], 6) for outcome in outcomes],
     }
     latencies = [latency for outcome in outcomes for latency in outcome.get("latencies", ())]
@@ -69,20 +73,20 @@ def summary(measurement: Measurement, outcomes: list[Outcome]) -> dict[str, Any]
     return result
 
 
-def measure_all(place: Workplace, plan: list[Measurement], runs: int, absent: dict[str, str]) -> dict[str, Any]:
+def measure_all(place: Place, plan: list[Measurement], runs: int, absent: dict[str, str]) -> dict[str, Any]:
     outcomes: dict[str, list[Outcome]] = {each.key: [] for each in plan}
     for number in range(runs):
         for each in plan:
             if each.lane not in absent:
                 outcomes[each.key].append(place.measure(each))
-                say(f"  run {number + 1}  {each.key:<20} {outcomes[each.key][-1]['seconds']:10.4f} s")
+                say(f"  run {number + 1}  {each.key:<28} {outcomes[each.key][-1]['seconds']:10.4f} s")
     return {
         each.key: summary(each, outcomes[each.key]) if outcomes[each.key] else {"not_measured": absent[each.lane]}
         for each in plan
     }
 
 
-def absent_peers(wanted: bool, facts: dict[str, Any]) -> dict[str, str]:
+def absent_peers(suite: Suite, wanted: bool, facts: dict[str, Any]) -> dict[str, str]:
     """Lanes that cannot be measured, and why; the versions of the others go into `facts`."""
     reason = install_pouchdb() if wanted else "asked for with --peers"
     if reason is None:
@@ -90,16 +94,16 @@ def absent_peers(wanted: bool, facts: dict[str, Any]) -> dict[str, str]:
             facts |= pouchdb_versions()
         except Failed:
             reason = "PouchDB does not start here"
-    return {POUCHDB: reason} if reason else {}
+    return dict.fromkeys(suite.need_peers, reason) if reason else {}
 
 
-def measure(options: argparse.Namespace, work: Path) -> dict[str, Any]:
+def measure(suite: Suite, options: argparse.Namespace, work: Path) -> dict[str, Any]:
     """Everything, as the results file has it."""
     facts, started = machine.facts(), startup.measure()
-    absent = absent_peers(options.peers, facts)
-    place = Workplace(work)
+    absent = absent_peers(suite, options.peers, facts)
+    place = suite.place(work)
     corpus = make_corpus(options, work / CORPUS)
-    for lane in (OURS, POUCHDB):
+    for lane in suite.lanes:
         if lane not in absent:
             place.prepare(lane)
     return {
@@ -107,7 +111,7 @@ def measure(options: argparse.Namespace, work: Path) -> dict[str, Any]:
         "machine": facts,
         "corpus": corpus,
         "runs": options.runs,
-        "measurements": measure_all(place, measurements(corpus["documents"]), options.runs, absent),
+        "measurements": measure_all(place, suite.measurements(corpus["documents"]), options.runs, absent),
         "startup": started,
     }
 
@@ -119,20 +123,21 @@ def make_corpus(options: argparse.Namespace, target: Path) -> dict[str, Any]:
     return facts
 
 
-def write(results: dict[str, Any], out: Path) -> None:
+def write(suite: Suite, results: dict[str, Any], out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
-    (out / f"{results['date']}.json").write_text(json.dumps(results, indent=1) + "\n")
-    (out / "latest.md").write_text(table.markdown(results))
-    (out / "latest.svg").write_text(picture.svg(results))
+    (out / f"{results['date']}{suite.suffix}.json").write_text(json.dumps(results, indent=1) + "\n")
+    (out / f"latest{suite.suffix}.md").write_text(suite.markdown(results))
+    (out / f"latest{suite.suffix}.svg").write_text(suite.svg(results))
 
 
 def main() -> None:
     options = arguments()
+    suite = HTTP if options.http else FILES
     options.work.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=options.work) as work:
-        results = measure(options, Path(work).resolve())
-    write(results, options.out)
-    print(table.markdown(results))
+        results = measure(suite, options, Path(work).resolve())
+    write(suite, results, options.out)
+    print(suite.markdown(results))
 
 
 if __name__ == "__main__":

@@ -47,7 +47,7 @@ def cell(measurement: dict[str, Any] | None) -> str:
     return f"{duration(seconds)}, {documents / seconds:,.0f}/s" if documents else duration(seconds)
 
 
-def _times(value: float | None) -> str:
+def times(value: float | None) -> str:
     return "" if value is None else f"{value:.2f} ×" if value < 10 else f"{value:.0f} ×"
 
 
@@ -64,14 +64,15 @@ def _line(results: Results, row: Row) -> str:
         cell(ours),
         cell(measured(results, row.limit)) if row.limit else "",
         cell(measured(results, row.peer)),
-        _times(ratio(results, row, row.limit)),
-        _times(ratio(results, row, row.peer)),
+        times(ratio(results, row, row.limit)),
+        times(ratio(results, row, row.peer)),
         _memory(results, row),
     ]
     return f"| {' | '.join(cells)} |\n"
 
 
-def _title(results: Results) -> str:
+def title(results: Results, subject: str = "Benchmarks") -> str:
+    """What was measured on what, with which versions."""
     machine, corpus = results["machine"], results["corpus"]
     origin = corpus.get("file") or f"made from seed {corpus['seed']}"
     pouchdb = (
@@ -80,7 +81,7 @@ def _title(results: Results) -> str:
     size = corpus["bytes"] / max(1, corpus["documents"])
     memory = f"{machine['memory_bytes'] / 2**30:.0f} GiB"
     return (
-        f"# Benchmarks, {results['date']}\n\n"
+        f"# {subject}, {results['date']}\n\n"
         f"{corpus['documents']:,} documents of {size:,.0f} bytes ({origin}), {results['runs']} runs.\n"
         f"{machine['cpu']}, {machine['cores']} cores, {memory}, {machine['system']}.\n"
         f"Python {machine['python']}, SQLite {machine['sqlite']}, SQLAlchemy {machine['sqlalchemy']}, {pouchdb}; "
@@ -105,7 +106,7 @@ def markdown(results: Results) -> str:
     lines = "".join(_line(results, row) for row in ROWS)
     goals = "".join(f"| {' | '.join(verdict)} |\n" for verdict in verdicts(results))
     return (
-        f"{_title(results)}{HEAD}{lines}\n{_more(results)}| goal | | measured | met |\n|---|--:|--:|---|\n{goals}\n{NOTES}"
+        f"{title(results)}{HEAD}{lines}\n{_more(results)}| goal | | measured | met |\n|---|--:|--:|---|\n{goals}\n{NOTES}"
         "\n![the same as a picture](latest.svg)\n"
     )
 

@@ -4,12 +4,14 @@
 //   node pouchdb.mjs replicate A B          A to B, once: first copy, some changed, nothing changed
 //   node pouchdb.mjs again A B COUNT        A to B once, then COUNT times more, one by one
 //   node pouchdb.mjs sync A B               B to A, then A to B
+//   node pouchdb.mjs syncs A B COUNT        the same once, then COUNT times more, one by one
 //   node pouchdb.mjs edit A COUNT TAG       change COUNT documents, evenly spread (a preparation, not a measurement)
 //   node pouchdb.mjs put A COUNT            save COUNT new documents, one by one
 //   node pouchdb.mjs get A COUNT            read COUNT documents, one by one
 //   node pouchdb.mjs version                what is measured
 //
-// A and B are LevelDB folders. Opening them is not timed. LevelDB does not wait for the disk; nothing here changes that.
+// A and B are LevelDB folders, or addresses of databases on a server. Opening them is not timed. LevelDB does not wait for
+// the disk; nothing here changes that.
 
 import { createReadStream } from "node:fs";
 import { performance } from "node:perf_hooks";
@@ -19,16 +21,18 @@ import PouchDB from "pouchdb";
 const BULK = 1000;
 
 async function open(path) {
-  const db = new PouchDB(path, { adapter: "leveldb" });
+  const db = new PouchDB(path, { adapter: /^https?:/.test(path) ? "http" : "leveldb" });
   await db.info();
   return db;
 }
 
 async function timed(work) {
-  const start = performance.now();
+  const [start, usage] = [performance.now(), process.cpuUsage()];
   const outcome = await work();
   const seconds = (performance.now() - start) / 1000;
-  return { seconds, ...outcome, peak_bytes: process.resourceUsage().maxRSS * 1024 };
+  const used = process.cpuUsage(usage);
+  const cpu_seconds = (used.user + used.system) / 1e6;
+  return { seconds, ...outcome, peak_bytes: process.resourceUsage().maxRSS * 1024, cpu_seconds };
 }
 
 async function save(db, documents) {
@@ -66,9 +70,13 @@ async function replicate(from, to) {
   return timed(async () => ({ documents: await oneWay(source, target) }));
 }
 
+async function bothWays(a, b) {
+  return (await oneWay(b, a)) + (await oneWay(a, b));
+}
+
 async function sync(here, there) {
   const [a, b] = [await open(here), await open(there)];
-  return timed(async () => ({ documents: (await oneWay(b, a)) + (await oneWay(a, b)) }));
+  return timed(async () => ({ documents: await bothWays(a, b) }));
 }
 
 // The same choice as in ours.py: COUNT of all UNIDs in order, evenly spread.
@@ -104,6 +112,12 @@ async function again(from, to, count) {
   return oneByOne(Array.from({ length: Number(count) }, () => () => oneWay(source, target)));
 }
 
+async function syncs(here, there, count) {
+  const [a, b] = [await open(here), await open(there)];
+  await bothWays(a, b);
+  return oneByOne(Array.from({ length: Number(count) }, () => () => bothWays(a, b)));
+}
+
 async function put(path, count) {
   const db = await open(path);
   const item = "x".repeat(800);
@@ -122,6 +136,7 @@ const verbs = {
   replicate,
   again,
   sync,
+  syncs,
   edit,
   put,
   get,
