@@ -18,11 +18,12 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import httpx2
 from ours import Outcome, one_by_one, put_corpus, timed, written
 
 from replica import Replica, create, replicate
 from replica import open as open_replica
-from replica.remote import RemoteReplica  # brings all that the network needs, which the first replication would load
+from replica.remote import RemoteReplica  # brings what the network needs, which the first replication would load
 
 
 def prepare(corpus: str, server: str, client: str) -> Outcome:
@@ -82,4 +83,5 @@ VERBS: dict[str, Callable[..., Outcome]] = {
 }
 
 if __name__ == "__main__":
+    httpx2.Client().close()  # it loads more of its own when it is first used
     print(json.dumps(VERBS[sys.argv[1]](*sys.argv[2:])))
