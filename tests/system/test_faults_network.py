@@ -86,7 +86,7 @@ def test_a_wire_that_is_bad_anywhere_loses_nothing(apart: Rig, protocol: str, ki
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("kind", ["cut", "reset"])
-@pytest.mark.parametrize("protocol", ["our own"])
+@pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_a_connection_that_breaks_once_is_made_again(apart: Rig, protocol: str, kind: str, way: str) -> None:
     """Unless it was the first one: whoever was never reached is not waited for."""
     greeting = len(apart.greeting()[way])
