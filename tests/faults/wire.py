@@ -46,11 +46,11 @@ class _Side:
 
 
 class Wire:
-    """Where it is (`address`), what has gone through it each way (`carried`), and whether the flaw has `struck`."""
+    """Where it is (`address`), what has gone through it each way (`carried`), and when the flaw `strikes`."""
 
     def __init__(self, behind: Address, flaw: Flaw | None) -> None:
         self.carried = {way: bytearray() for way in WAYS}
-        self.struck = False
+        self.strikes = threading.Event()
         self._behind, self._flaw = behind, flaw
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.address: Address = self._listener.getsockname()
@@ -58,6 +58,11 @@ class Wire:
         self._held: list[socket.socket] = []
         self._selector = selectors.DefaultSelector()
         self._thread = threading.Thread(target=self._run, name="wire", daemon=True)
+
+    @property
+    def struck(self) -> bool:
+        """Whether the flaw was met."""
+        return self.strikes.is_set()
 
     @property
     def url(self) -> str:
@@ -110,7 +115,8 @@ class Wire:
         at = self._strikes(side, len(data))
         if at is not None and self._flaw is not None and self._flaw.kind == "flip":
             data = data[:at] + bytes([data[at] ^ (1 << self._flaw.bit)]) + data[at + 1 :]
-            self.struck, at = True, None
+            self.strikes.set()
+            at = None
         self._send(side, data[:at])
         if at is not None:
             self._end_badly(side)
@@ -131,7 +137,7 @@ class Wire:
 
     def _end_badly(self, side: _Side) -> None:
         assert self._flaw is not None
-        self.struck = True
+        self.strikes.set()
         if self._flaw.kind == "reset":
             self._reset(side)
             return
