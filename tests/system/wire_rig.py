@@ -145,11 +145,18 @@ class Rig:
 
     @staticmethod
     def _replicated(here: Path, address: str, direction: str, flaw: Flaw | None) -> BaseException | None:
-        silent = flaw is not None and flaw.kind in ("stall", "flip")  # a length that is changed makes an end wait, too
-        try:
-            report = replica.replicate(here, address, direction, network=Impatient() if silent else Patient())
-        except Exception as error:  # noqa: BLE001 - what it may be, the test says
-            return error
+        network: Network = Patient()
+        with pytest.MonkeyPatch.context() as patch:
+            if flaw is not None and flaw.kind in (
+                "stall",
+                "flip",
+            ):  # a length that was changed leaves both waiting, too
+                network = Impatient()
+                patch.setattr(replica.transports.couchdb.feed, "SILENCE_S", SILENCE_S)
+            try:
+                report = replica.replicate(here, address, direction, network=network)
+            except Exception as error:  # noqa: BLE001 - what it may be, the test says
+                return error
         return None if report.ok else AssertionError(f"{report.to_dict()}")
 
     def carried(self, direction: str, protocol: str) -> dict[str, bytearray]:
@@ -273,9 +280,8 @@ def rig() -> Iterator[Rig]:
 
 @contextmanager
 def impatient(attempts: int = 1) -> Iterator[None]:
-    """Nobody waits: not for a silent server, and not before another attempt."""
+    """Nobody waits before another attempt, and there are not many."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(replica.transports.couchdb.feed, "SILENCE_S", SILENCE_S)
         patch.setattr(replica.transports.retrying, "ATTEMPTS", attempts)
         patch.setattr(replica.transports.retrying, "FIRST_PAUSE_S", 0)
         yield
