@@ -129,7 +129,7 @@ EVERY_VERB = [
         posted("no line", verb, sealed(b'{"protocol":1}')),
         posted("a kind that a form could send", verb, GREET, frozenset({415}), kind="text/plain"),
         posted("JSON", verb, GREET, frozenset({415}), kind="application/json"),
-        asked("nothing said", verb, None),
+        asked("nothing said", verb, {} if verb == "snapshot" else None),
         asked("a number", verb, 7),
         asked("a text", verb, "x"),
         asked("an empty list of lists", verb, [[]]),
