@@ -34,6 +34,7 @@ from replica.errors import (
     WithItself,
 )
 from replica.server.app import Limits
+from replica.server.catalogue import Catalogue
 from replica.transports.address import Address
 from replica.transports.http import introduce
 from replica.transports.web import Web
@@ -394,3 +395,22 @@ def test_an_interrupted_replication_does_not_wait_for_a_server_that_says_nothing
     assert (130, b"", "interrupted") == (process.returncode, out, json.loads(told)["error"]["code"])
     assert replica.replicate(laptop, f"{server}/hub").ok
     assert laptop.compare(hub)["ok"]
+
+
+def test_a_database_that_is_deleted_while_it_is_used_is_not_closed_under_its_users(
+    hub: replica.Replica, folder: Path
+) -> None:
+    """Who uses it is told that its file is gone, and is not taken for someone who calls wrongly."""
+    hub.close()
+    catalogue = Catalogue(str(folder))
+    with catalogue.use("hub") as held:
+        catalogue.delete("hub")
+        with pytest.raises(Replaced):
+            held.replica.info()
+        catalogue.create("hub")
+        with catalogue.use("hub") as other:
+            other.replica.put({"new": True}, unid="a")
+    with catalogue.use("hub") as other:
+        assert ["a"] == [document.unid for document in other.replica.documents()]
+        assert other.replica.verify()["ok"]
+    catalogue.close()
