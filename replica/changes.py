@@ -9,7 +9,7 @@ from sqlalchemy import Connection, text
 
 from replica.revision import Revision
 from replica.store.leaves import REVISION_TEXT, revision_of, update_sequence
-from replica.store.sessions import Position
+from replica.store.sessions import Count, Position
 
 _OFFER = (
     "leaf.unid, leaf.number, leaf.packed, leaf.deleted, leaf.verified, leaf.winner, leaf.hash, leaf.size, "
@@ -49,7 +49,7 @@ class Offer(NamedTuple):
 class Entry(NamedTuple):
     """One document in the feed: where, and its leaves, the winner first."""
 
-    sequence: int
+    sequence: Count
     unid: str
     offers: list[Offer]
     token: str = ""  # as in `Position`

@@ -185,15 +185,15 @@ def _session(task: Task, position: Position, tally: Tally) -> Session:
 
 def retry_refused(task: Task, position: Position, tally: Tally) -> None:
     """Offer again what was refused before: the reason may be gone. What lies after `position` comes by itself."""
-    if not task.to.refused:
-        return
-    entries = [entry for entry in task.source.changes_of(task.to.refused) if entry.sequence <= position.number]
-    missing = missing_of(task, Page(entries, position, True))
-    page = Page([entry for entry in entries if entry.unid in missing], position, True)
-    for portion in portions(page, Position(-1), missing):
-        if portion.wanted:
-            for load in fetched(task, portion._replace(since=position, position=position)):
-                take(task, load, tally)
+    for at in range(0, len(task.to.refused), PAGE):
+        entries = task.source.changes_of(task.to.refused[at : at + PAGE])
+        known = [entry for entry in entries if entry.sequence <= position.number]
+        missing = missing_of(task, Page(known, position, True))
+        page = Page([entry for entry in known if entry.unid in missing], position, True)
+        for portion in portions(page, Position(-1), missing):
+            if portion.wanted:
+                for load in fetched(task, portion._replace(since=position, position=position)):
+                    take(task, load, tally)
 
 
 def _last_entries(source: Peer, position: Position) -> list[tuple[int, str, str]]:

@@ -108,8 +108,7 @@ class Call:
         text = await self.body()
         if not text.strip() and default is not None:
             return default
-        if sum(map(text.count, _BETWEEN_VALUES)) > VALUES_MAX:
-            raise TooLarge(f"the request has more than {VALUES_MAX:,} values", hint="Send less at a time.")
+        check_values(text)
         return await run_in_threadpool(parse, text)
 
     async def json_object(self, default: dict[str, Json] | None = None) -> dict[str, Any]:
@@ -128,6 +127,12 @@ class Call:
 
 def _too_large(most: int) -> TooLarge:
     return TooLarge(f"the request has more than {most:,} bytes", hint="Send less at a time.")
+
+
+def check_values(text: bytes) -> None:
+    """Refuse (`TooLarge`) JSON that would take much more memory than it has bytes."""
+    if sum(map(text.count, _BETWEEN_VALUES)) > VALUES_MAX:
+        raise TooLarge(f"the request has more than {VALUES_MAX:,} values", hint="Send less at a time.")
 
 
 def decoded(part: str) -> str:

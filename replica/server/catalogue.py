@@ -82,7 +82,8 @@ class Catalogue:
             held = self._open.pop(name, None)
             if held is not None:
                 held.watch.end()
-                held.replica.close()
+                if not held.users:  # else the last of them closes it
+                    held.replica.close()
             with file_errors(path):
                 os.unlink(path)
                 for leftover in ("-wal", "-shm", "-lock"):

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, TextClause, TextualSelect, column, text
 
 from replica.conflict import conflict_unid, versions, winner
-from replica.errors import Corrupt
+from replica.errors import BadDocument, Corrupt
 from replica.leaf import Leaf
 from replica.revision import Ancestor, Ancestry, Revision, entries
 from replica.rows import Rows
@@ -213,9 +213,22 @@ def rows_of_many(connection: Connection, wanted: Iterable[tuple[str, Revision]])
 
 
 def remember_texts(connection: Connection, texts: dict[bytes, str]) -> None:
-    """Keep the texts of foreign revisions that ancestries name."""
-    if texts:
-        connection.execute(_REMEMBER_TEXT, [{"packed": packed, "text": words} for packed, words in texts.items()])
+    """Keep the texts of foreign revisions that ancestries name.
+
+    What is not the text of what it is packed as names nothing, and is left out: it could give another name to a revision
+    that is here.
+    """
+    named = [{"packed": packed, "text": words} for packed, words in texts.items() if _is_named(packed, words)]
+    if named:
+        connection.execute(_REMEMBER_TEXT, named)
+
+
+def _is_named(packed: bytes, words: str) -> bool:
+    try:
+        revision = Revision.parse(f"1-{words}")
+    except BadDocument:
+        return False
+    return revision.is_foreign and revision.packed == packed
 
 
 def foreign_texts(connection: Connection, leaves: Iterable[Leaf]) -> dict[bytes, str]:

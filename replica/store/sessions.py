@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
+import msgspec
 from sqlalchemy import Connection, column, text
 
 from replica.tally import Tally
@@ -28,11 +29,18 @@ _ALL = text(f"SELECT {_COLUMNS} FROM session ORDER BY nr DESC")
 _CLEAR = text("DELETE FROM session WHERE peer = :peer")
 
 
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]  # what SQLite can hold; what peers send is held to it
+Moment = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+Token = Annotated[str, msgspec.Meta(max_length=10_000)]
+Witnesses = Annotated[list[tuple[Count, str, str]], msgspec.Meta(max_length=1000)]
+
+
 class Position(NamedTuple):
     """A place in a feed: the update sequence, and what the peer calls the place where a number does not say it (CouchDB)."""
 
-    number: int
-    token: str = ""
+    number: Count
+    token: Token = ""
 
 
 START = Position(0)
@@ -46,15 +54,15 @@ class Session(NamedTuple):
     its update sequence is not a number (CouchDB).
     """
 
-    id: str
-    direction: str
-    peer: str
-    era: int
-    position: int
-    at_ms: int
-    counts: dict[str, Any]
-    witnesses: list[tuple[int, str, str]] | None = None
-    token: str = ""
+    id: Name
+    direction: Literal["in", "out"]
+    peer: Name
+    era: Count
+    position: Count
+    at_ms: Moment
+    counts: Annotated[dict[Name, Count | bool], msgspec.Meta(max_length=100)]
+    witnesses: Witnesses | None = None
+    token: Token = ""
 
     @property
     def reached(self) -> Position:

@@ -13,6 +13,8 @@ from replica.errors import BadSettings, NotSupported
 from replica.store import tables
 from replica.store.sqlite import SQLiteFile
 
+ANCESTRY_LIMIT_MAX = 100_000  # it only grows, also by what a peer says, and each entry is 16 bytes of every document
+
 
 class Setting(NamedTuple):
     """What a setting is for, its default, and what makes a value acceptable (None: it is)."""
@@ -61,7 +63,9 @@ SETTINGS: dict[str, Setting] = {
     ),
     "keep-days": Setting(None, _days, "`compact` also keeps what was superseded in the last so many days."),
     "ancestry-limit": Setting(
-        1000, _count(1, 100_000), "How many ancestors a revision carries; travels with the database and only grows."
+        1000,
+        _count(1, ANCESTRY_LIMIT_MAX),
+        "How many ancestors a revision carries; travels with the database and only grows.",
     ),
     "document-size-max": Setting(
         16 * 2**20, _count(1, 2**30), "The largest document taken, in bytes of canonical JSON."

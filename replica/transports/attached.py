@@ -25,7 +25,7 @@ from replica.engine.replicate import (
     take,
 )
 from replica.store.intact import Check, checking
-from replica.store.leaves import update_sequence
+from replica.store.leaves import remember_texts, update_sequence
 from replica.store.sessions import Position
 from replica.store.settings import read_setting
 from replica.store.sqlite import MEMORY
@@ -57,7 +57,9 @@ _TAKE_BACK = text("""
 _SUMS = "SELECT count(*) AS documents, coalesce(sum(size), 0) AS bytes"
 _OFFERED = text(f"{_SUMS} FROM source.leaf s WHERE {_SPAN}")
 _INSERTED = text(f"{_SUMS} FROM main.leaf WHERE seq > :after")
-_TEXTS = text("INSERT OR IGNORE INTO main.foreign_revision SELECT packed, text FROM source.foreign_revision")
+_TEXTS = text("""
+    SELECT packed, text FROM source.foreign_revision s
+    WHERE NOT EXISTS (SELECT 1 FROM main.foreign_revision t WHERE t.packed = s.packed)""")
 _OUTDATED = text(f"""
     SELECT count(*) FROM source.leaf s
     WHERE {_SPAN} AND s.unid IN (SELECT unid FROM source.leaf INDEXED BY leaf_losing WHERE winner = 0)
@@ -112,7 +114,7 @@ def _insert_new(connection: Connection, since: int, check: Check, tally: Tally) 
     """Insert what is simple; the UNIDs of the documents that are left to judge, damaged ones among them."""
     span = {"since": since, "until": check.until}
     before = update_sequence(connection)
-    connection.execute(_TEXTS)
+    remember_texts(connection, {row.packed: row.text for row in connection.execute(_TEXTS)})
     size_max = read_setting(connection, "document-size-max")
     offered = connection.execute(_OFFERED, span).one()
     # Asked beforehand: what reads the table it inserts into, SQLite writes to a temporary one first.

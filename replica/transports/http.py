@@ -14,8 +14,9 @@ from replica.errors import Garbled, TooLarge
 from replica.leaf import Leaf
 from replica.revision import Revision
 from replica.rows import Rows
-from replica.store.sessions import Position, Session
-from replica.tally import Tally
+from replica.store.sessions import START, Position, Session
+from replica.tally import Failure, Tally
+from replica.transports.halving import halves
 from replica.transports.web import Web, complaint, is_our_complaint, our_errors
 from replica.wire import coding
 from replica.wire.messages import MEDIA_TYPE, Message, read, read_streamed, written
@@ -40,6 +41,7 @@ class HTTPPeer:
         self._name = ""  # of the replica that has greeted, so that no other one answers in its place
         self._coding = coding.IDENTITY  # until the server has said what it inflates
         self._fetched: tuple[Sequence[Leaf], dict[bytes, str]] = ((), {})
+        self._reached: tuple[str, Position] = ("", START)  # in which session, by what was accepted last
 
     def greet(self, other: Greeting | None, dry_run: bool = False) -> Greeting:
         """Greet the replica there; from now on only that one is spoken to."""
@@ -87,17 +89,32 @@ class HTTPPeer:
         return dict(self._ask("texts", Rows.of(leaves).rows))
 
     def accept(self, batch: Batch, dry_run: bool) -> Tally:
-        """Let a batch be taken in there. A document that the server does not let in is refused by itself."""
+        """Let a batch be taken in there. What is too large for one request goes in several, and only the last of them says
+        that all has come; a document that is too large alone is refused by itself, and that is noted there.
+        """
         rows = Rows.of(batch.leaves)
         try:
-            return self._accept(batch, rows, dry_run)
+            tally = self._accept(batch, rows, dry_run)
         except TooLarge:
             if not rows:
                 raise
-        most = max(range(len(rows)), key=lambda at: len(rows.bodies[at]))
-        rest = [leaf for at, leaf in enumerate(rows) if at != most]
-        tally = self.accept(batch._replace(leaves=rest), dry_run)
-        tally.refuse(rows[most], TooLarge.code)
+            tally = self._accept_in_parts(batch, rows, dry_run)
+        self._reached = (batch.session.id, batch.session.reached)
+        return tally
+
+    def _accept_in_parts(self, batch: Batch, rows: Rows, dry_run: bool) -> Tally:
+        first, second = halves(rows)
+        if not second:
+            most = max(rows, key=lambda leaf: len(leaf.body))
+            refused = Failure(most.unid, str(most.revision), TooLarge.code)
+            rest = [leaf for leaf in first if leaf != most]
+            return self.accept(batch._replace(leaves=rest, refused=(*batch.refused, refused)), dry_run)
+        session, (last_id, last) = batch.session, self._reached
+        number, token = last if last_id == session.id else START
+        begun = session._replace(position=number, token=token, witnesses=None)
+        tally = self.accept(batch._replace(leaves=first, session=begun), dry_run)
+        done = session.counting(tally)
+        tally.add(self.accept(batch._replace(leaves=second, session=done, refused=()), dry_run))
         return tally
 
     def _accept(self, batch: Batch, rows: Rows, dry_run: bool) -> Tally:

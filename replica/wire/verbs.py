@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from replica.changes import Entry, Offer, Page
-from replica.engine.peer import Greeting
+from replica.engine.peer import AncestryLimit, Greeting
 from replica.revision import Revision
 from replica.rows import Row
 from replica.store.sessions import Position, Session
@@ -50,7 +50,7 @@ class Accept(msgspec.Struct):
     rows: list[Row]
     texts: list[tuple[bytes, str]]
     session: Session
-    ancestry_limit: int
+    ancestry_limit: AncestryLimit
     refused: list[Failure]
     dry_run: bool
 

@@ -344,3 +344,15 @@ def test_documents_can_be_asked_for_by_name(here: replica.Replica, peer: Peer) -
     for name in ("a", "b", "c"):
         here.put({}, unid=name)
     assert ["a", "c"] == sorted(entry.unid for entry in peer.changes_of(["c", "a", "x"]))
+
+
+@ours("a CouchDB is told the texts in the documents")
+@pytest.mark.parametrize("text", ["evil", "", "a\nb", "x" * 300])
+def test_a_text_that_is_not_what_it_is_packed_as_names_nothing(here: replica.Replica, peer: Peer, text: str) -> None:
+    saved = here.put({"n": 1}, unid="a")
+    packed = Revision.parse(saved.revision).packed
+    for each in (packed, packed[:7], Revision(1, "other").packed):
+        peer.accept(batch(first("b"))._replace(texts={each: text}), dry_run=False)
+    assert [saved.revision] == [document.revision for document in here.revisions("a")]
+    assert {} == peer.texts([next_revision("a", [first(time_ms=n) for n in range(3)], b"{}", 9, LIMIT)])
+    assert here.verify()["ok"]

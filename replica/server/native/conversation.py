@@ -11,7 +11,7 @@ from starlette.responses import Response
 from replica.engine.peer import Batch
 from replica.errors import BadRequest, Replaced, UnsupportedMediaType
 from replica.rows import Rows
-from replica.server.call import Call
+from replica.server.call import Call, check_values
 from replica.server.endpoint import Endpoint
 from replica.transports.direct import DirectPeer
 from replica.wire import coding
@@ -91,6 +91,7 @@ async def heard(call: Call, verb: str) -> Message:
 
 
 def _addressed(call: Call, verb: str, data: bytes) -> Message:
+    check_values(data.partition(b"\n")[0])  # of the head: what is behind it is not read
     message = read(verb, data)
     if message.name not in ("", call.replica.identity.instance_id):
         raise Replaced("this is not the replica that has greeted", hint="Replicate again.")

@@ -17,14 +17,14 @@ from replica.store.tables import SCHEMA
 from replica.transports.snapshot import file_to_send
 from replica.wire import coding
 from replica.wire.messages import MEDIA_TYPE, streamed
-from replica.wire.verbs import Snapshot
+from replica.wire.verbs import QUESTIONS, Snapshot
 
 PIECE = 2**20
 
 
 async def snapshot(call: Call) -> Response:
     """The database as it is now: a file, without what is about this replica alone."""
-    await heard(call, "snapshot")
+    (await heard(call, "snapshot")).understood(QUESTIONS["snapshot"])
     stack = ExitStack()
     file = await run_in_threadpool(stack.enter_context, file_to_send(call.replica.peer.file))
     chosen = coding_for(call)

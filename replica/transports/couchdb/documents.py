@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -115,19 +115,28 @@ class Documents:
         """The answer of `_bulk_get`, or None if it is too long."""
         content = msgspec.json.encode({"docs": docs})
         params = {"revs": "true", "latest": "false"}
-        with self._web.stream("POST", "_bulk_get", content=content, headers=JSON, params=params) as response:
-            return read_bounded(response, self._web.address, MOST)
+        return self._read_bounded("POST", "_bulk_get", content=content, params=params)
 
     def _single(self, unid: str, revision: Revision) -> _Answered:
         params = {"revs": "true", "open_revs": json.dumps([str(revision)])}
         try:
-            with self._web.stream("GET", path_of(unid), headers=JSON, params=params) as response:
-                text = read_bounded(response, self._web.address, MOST)
+            text = self._read_bounded("GET", path_of(unid), params=params)
         except NotFound:
             return None
         except BadDocument as error:
             return error.code
         return TooLarge.code if text is None else _first(understand(self._web, text, list[Found]))
+
+    def _read_bounded(
+        self, method: str, path: str, *, params: Mapping[str, str], content: bytes | None = None
+    ) -> bytes | None:
+        """The answer, or None if it is too long; patiently, as its end may get lost like that of any other."""
+
+        def attempt() -> bytes | None:
+            with self._web.stream(method, path, content=content, headers=JSON, params=params) as response:
+                return read_bounded(response, self._web.address, MOST)
+
+        return self._web.patiently(attempt)
 
 
 def _first(found: list[Found]) -> _Answered:

@@ -13,10 +13,12 @@ import replica
 from replica.server.app import ENDPOINTS
 from replica.server.wire import PATIENCE_S
 from tests.system.hostile.cases import CASES, CLOSED, Case
+from tests.system.hostile.conversation import CONVERSATION
 from tests.system.serving import Served, exchange, has_proc, read_reply, request, server_process
 
 pytestmark = pytest.mark.system
 
+ALL = [*CASES, *CONVERSATION]
 ROUTES = {"", *(endpoint.path for endpoint in ENDPOINTS)}
 
 
@@ -39,7 +41,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         assert "Traceback" not in served.log
 
 
-@pytest.mark.parametrize("case", [pytest.param(case, id=case.name) for case in CASES if case.route in ROUTES])
+@pytest.mark.parametrize("case", [pytest.param(case, id=case.name) for case in ALL if case.route in ROUTES])
 def test_a_hostile_request_is_answered_and_harms_nothing(case: Case, server: Served) -> None:
     with server.connect() as connection:
         connection.settimeout(60)
@@ -60,8 +62,8 @@ def test_a_hostile_request_is_answered_and_harms_nothing(case: Case, server: Ser
 
 
 def test_there_are_at_least_sixty_classes() -> None:
-    assert 60 <= len({case.name for case in CASES})
-    assert len(CASES) == len({case.name for case in CASES})
+    assert 60 <= len({case.name for case in ALL})
+    assert len(ALL) == len({case.name for case in ALL})
 
 
 def test_nothing_forged_is_stored(server: Served) -> None:

@@ -1,0 +1,33 @@
+"""Laws over a wire that breaks off or changes what passes; tests/system/test_faults_network.py does so at every place."""
+
+from __future__ import annotations
+
+import random
+import re
+from pathlib import Path
+
+import pytest
+
+from replica.wire import coding
+from tests.faults.wire import Flaw, spread
+from tests.system.wire_rig import NATIVE, impatient, rig
+
+
+def test_law_5_what_a_broken_connection_kept_from_a_peer_comes_later(tmp_path: Path) -> None:
+    """Also when only the answer is lost: then nobody knows whether it came."""
+    with rig() as apart, impatient():
+        carried = apart.carried("push", NATIVE)
+        for way, count in (("asked", 6), ("answered", 3)):
+            for flaw in spread("reset", way, len(carried[way]), count, random.Random(way)):
+                assert apart.run("push", NATIVE, flaw).error is not None, flaw
+
+
+def test_law_9_what_was_changed_on_its_way_is_not_taken(tmp_path: Path) -> None:
+    """One bit in the name of a revision, which no hash of a document covers; nor does the coding that compresses it."""
+    with rig() as apart, impatient(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(coding, "CODINGS", ())
+        for direction, way, name in (("push", "asked", b"here-first"), ("pull", "answered", b"there-first")):
+            places = [match.start() for match in re.finditer(name, apart.carried(direction, NATIVE)[way])]
+            assert len(places) >= 2
+            for at in places:
+                assert apart.run(direction, NATIVE, Flaw("flip", way, at)).error is not None
