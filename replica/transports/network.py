@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import ssl
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
@@ -45,7 +46,7 @@ class Network:
     def client(self, address: Address) -> httpx2.Client:
         """A client that proves who asks, and trusts as told; it goes through the proxies that the environment names."""
         transport = None if address.socket is None else httpx2.HTTPTransport(uds=address.socket)
-        verify = self._trust() if address.url.startswith("https:") else True
+        verify = self._trust() if address.url.startswith("https:") else _usual_trust()
         return httpx2.Client(timeout=TIMEOUT, auth=self._auth(address), verify=verify, transport=transport)
 
     def _auth(self, address: Address) -> httpx2.Auth | None:
@@ -59,9 +60,9 @@ class Network:
             return httpx2.BasicAuth(*secret)
         return None if address.user is None else httpx2.BasicAuth(address.user, "")
 
-    def _trust(self) -> ssl.SSLContext | bool:
+    def _trust(self) -> ssl.SSLContext:
         if self.ca_file is None and self.client_cert is None:
-            return True
+            return _usual_trust()
         try:
             context = ssl.create_default_context(cafile=self.ca_file)
         except OSError as error:
@@ -73,6 +74,12 @@ class Network:
                 hint = "Name a PEM file with a certificate and its key."
                 raise BadSettings(f"{self.client_cert} is no certificate with a key: {error}", hint=hint) from error
         return context
+
+
+@functools.cache
+def _usual_trust() -> ssl.SSLContext:
+    """The certificates that this machine trusts: reading them takes longer than to replicate when nothing is new."""
+    return httpx2.create_ssl_context()
 
 
 class _Bearer(httpx2.Auth):
