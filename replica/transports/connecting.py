@@ -9,8 +9,10 @@ from random import random
 from replica.engine.meeting import Transfer
 from replica.engine.peer import Greeting, Peer
 from replica.engine.replicate import transfer
+from replica.errors import Garbled
 from replica.transports.acquaintance import acquainted
 from replica.transports.address import parse_address
+from replica.transports.couchdb.identity import root_of
 from replica.transports.couchdb.peer import CouchPeer
 from replica.transports.direct import DirectPeer
 from replica.transports.http import HTTPPeer, introduce
@@ -31,10 +33,19 @@ def web_at(address: str, network: Network | None) -> Web:
 def peer_at(web: Web, other: Greeting | None = None, dry_run: bool = False) -> Peer:
     """The peer there: a replica of ours, which is greeted by `other` meanwhile, or else one that speaks CouchDB's protocol.
 
-    What the server refuses is raised, and all of `TransportError`.
+    What the server refuses is raised, and all of `TransportError`. `Garbled` where a server of ours was not understood: by
+    CouchDB's protocol marks and whole ancestries would get lost, and nobody would notice.
     """
-    ours = None if web.address.as_couchdb else introduce(web, other, dry_run)
-    return ours or CouchPeer(web)
+    if web.address.as_couchdb:
+        return CouchPeer(web)
+    ours = introduce(web, other, dry_run)
+    if ours is not None:
+        return ours
+    root = root_of(web)
+    if root.is_of_ours:
+        hint = "Try again. If something on the way lets no `_replica` pass, write couchdb+ in front of the address."
+        raise Garbled(f"{web.address} is on a server of ours, and its answer to our greeting is none", hint=hint)
+    return CouchPeer(web, root)
 
 
 @contextmanager

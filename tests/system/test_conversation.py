@@ -41,6 +41,7 @@ from replica.transports.web import Web
 from replica.wire.messages import MEDIA_TYPE
 from tests.couchdbs import CouchDB
 from tests.faults.wire import Flaw, wire
+from tests.middleman import Told, between
 from tests.servers import running, serving
 from tests.system.command import done, run, spawn
 
@@ -207,6 +208,21 @@ def test_a_greeting_that_is_none_is_garbled(say: Any) -> None:
         pytest.raises(TransportError),
     ):
         is_ours(there)
+
+
+@pytest.mark.parametrize("told", [Told(404, b"<h1>Not Found</h1>"), Told(405, b""), Told(200, b"<h1>Welcome</h1>")])
+def test_a_server_of_ours_that_was_not_understood_is_not_taken_for_a_couchdb(
+    hub: replica.Replica, laptop: replica.Replica, server: str, told: Told
+) -> None:
+    """There the marks would get lost. Who wants that nevertheless says so."""
+    before = [at.info() for at in (hub, laptop)]
+    with between(server) as middle:
+        middle.way = lambda asked, ask: told if "_replica" in asked.path else ask(asked)
+        outcome = run("sync", laptop.path, f"{middle.url}/hub", "--json")
+        assert (5, "garbled") == (outcome.code, outcome.error["code"])
+        assert "couchdb+" in outcome.error["hint"]
+        assert before == [at.info() for at in (hub, laptop)]
+        done("sync", laptop.path, f"couchdb+{middle.url}/hub")
 
 
 # -- with itself

@@ -16,6 +16,12 @@ class Root(msgspec.Struct):
     """What the server says of itself."""
 
     uuid: str | None = None
+    features: Any = ()
+
+    @property
+    def is_of_ours(self) -> bool:
+        """Whether it holds replicas of ours, and so understands more than CouchDB's protocol."""
+        return isinstance(self.features, list) and "replica" in self.features
 
 
 class Database(msgspec.Struct):
@@ -27,19 +33,23 @@ class Database(msgspec.Struct):
     doc_del_count: int | None = None
 
 
-def identify(web: Web, database: Database) -> str:
-    """The name under which both sides remember the database: made from the server's uuid, or its address if it tells none."""
+def identify(web: Web, database: Database, root: Root | None = None) -> str:
+    """The name under which both sides remember the database: made from the server's uuid, or its address if it tells none.
+
+    `root`: what the server said of itself, if it was asked before.
+    """
     name = database.db_name or web.address.url.rpartition("/")[2]
-    server = _uuid(web) or web.address.root.url
+    server = (root or root_of(web)).uuid or web.address.root.url
     return hashlib.sha256(f"couchdb\0{server}\0{name}".encode()).hexdigest()[:32]
 
 
-def _uuid(web: Web) -> str | None:
+def root_of(web: Web) -> Root:
+    """What the server says of itself; nothing where it does not let us ask, or is no CouchDB at its root."""
     try:
-        return ask(web.root, "", Root).uuid
+        return ask(web.root, "", Root)
     except (Refused, NotAuthenticated):  # the way to the database may be the only one that is open
-        return None
+        return Root()
     except TransportError as error:
         if isinstance(error, Unreachable) or type(error) is not TransportError:
             raise
-        return None  # an answer, and not CouchDB's
+        return Root()  # an answer, and not CouchDB's

@@ -20,7 +20,7 @@ from replica.store.sessions import Position, Session
 from replica.tally import Failure, Tally
 from replica.transports.couchdb.documents import Documents
 from replica.transports.couchdb.feed import Feed, by_unid
-from replica.transports.couchdb.identity import Database, identify
+from replica.transports.couchdb.identity import Database, Root, identify
 from replica.transports.couchdb.memory import (
     MARKER,
     LocalNote,
@@ -45,10 +45,11 @@ class Missing(msgspec.Struct):
 
 
 class CouchPeer:
-    """A database on a server that speaks CouchDB's protocol."""
+    """A database on a server that speaks CouchDB's protocol. `root`: what the server said of itself, if it was asked."""
 
-    def __init__(self, web: Web) -> None:
+    def __init__(self, web: Web, root: Root | None = None) -> None:
         self.web = web
+        self._root = root
         self._id: str | None = None
         self._marker = LocalNote(web, MARKER)
         self._notes: dict[str, LocalNote] = {}
@@ -60,7 +61,7 @@ class CouchPeer:
     def id(self) -> str:
         """The name that is made from the server and the database. `NotFound` if there is none."""
         if self._id is None:
-            self._id = identify(self.web, ask(self.web, "", Database))
+            self._id = identify(self.web, ask(self.web, "", Database), self._root)
         return self._id
 
     # -- greeting
@@ -68,7 +69,7 @@ class CouchPeer:
     def greet(self, other: Greeting | None, dry_run: bool = False) -> Greeting:
         """Who this is: of the other's database, if it does not belong to one yet. The first time this is written down."""
         database = ask(self.web, "", Database)
-        self._id = self._id or identify(self.web, database)
+        self._id = self._id or identify(self.web, database, self._root)
         replica_id = self._marker.value.get("replica_id") or (other.replica_id if other else "")
         sessions: list[Session] = []
         refused: list[Failure] = []
