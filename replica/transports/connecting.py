@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from random import random
 
 from replica.engine.meeting import Transfer
@@ -35,18 +33,6 @@ def peer_at(web: Web, other: Greeting | None = None, dry_run: bool = False) -> P
     """
     ours = None if web.address.as_couchdb else introduce(web, other, dry_run)
     return ours or CouchPeer(web)
-
-
-@contextmanager
-def connected(
-    address: str, network: Network | None, other: Greeting | None = None, dry_run: bool = False
-) -> Iterator[Peer]:
-    """The peer at an address, as long as the block lasts."""
-    web = web_at(address, network)
-    try:
-        yield peer_at(web, other, dry_run)
-    finally:
-        web.close()
 
 
 def way_between(here: Peer, there: Peer, force: bool) -> Transfer:
