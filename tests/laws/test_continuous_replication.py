@@ -11,14 +11,14 @@ import pytest
 
 import replica
 from replica.engine.replicate import Progress
-from replica.errors import NotAReplica, NotFound, StaleRevision
+from replica.errors import Busy, NotAReplica, NotFound, StaleRevision
 from replica.revision import Revision
 from tests.going_on import going, holds
 from tests.laws.test_law_2_nothing_is_lost import known
 from tests.servers import serving
 from tests.world import expect
 
-SOON_S = 6.0  # a planted bug costs as much
+SOON_S = 4.0  # a planted bug costs as much
 
 
 def test_law_1_what_is_written_at_either_end_arrives_at_the_other(tmp_path: Path) -> None:
@@ -64,6 +64,22 @@ def written_during_a_round(tmp_path: Path, there: str) -> None:
 def test_law_8_what_will_not_get_better_ends_it(tmp_path: Path) -> None:
     with replica.create(tmp_path / "hub.db") as hub, replica.create(tmp_path / "other.db") as other:
         expect(NotAReplica, lambda: replica.replicate(hub, other, continuous=True, max_duration=3))
+
+
+def test_law_8_what_a_round_did_before_it_failed_is_reported(tmp_path: Path) -> None:
+    with replica.create(tmp_path / "hub.db") as hub, hub.copy(tmp_path / "laptop.db") as laptop:
+        hub.put({})
+        failures = iter([Busy("once")])
+
+        def fails(progress: Progress) -> None:
+            for error in failures:
+                raise error
+
+        with going(laptop.path, hub.path, on_progress=fails) as replication:
+            assert holds(lambda: len(replication.waits) == 2, SOON_S)
+            report = replication.end()
+        assert report.pull is not None
+        assert 1 == report.pull.added
 
 
 @pytest.mark.parametrize("seed", range(2))

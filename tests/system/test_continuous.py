@@ -28,7 +28,7 @@ from tests.system.command import done, run, spawn
 
 pytestmark = pytest.mark.system
 
-QUIET_S = 1.5  # in which nothing happens: several times as long as anything waits
+QUIET_S = 1.0  # in which nothing happens: several times as long as it takes to notice something
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def test_a_change_at_either_end_arrives_soon(
         replication = stack.enter_context(going(laptop.path, address))
         replication.calm()
         took: dict[str, list[float]] = {"there": [], "here": []}
-        for n in range(5):
+        for n in range(3):
             for way, source, target in (("there", laptop, there), ("here", there, laptop)):
                 begun = monotonic()
                 unid = source.put({"n": n}, unid=f"{way}{n}").unid
@@ -144,6 +144,16 @@ def test_what_is_refused_does_not_end_it_and_is_counted_once(
 # -- quiet
 
 
+def falls_quiet(count: Callable[[], int]) -> bool:
+    """Whether what is counted soon stands still."""
+    end = monotonic() + LIMIT_S
+    while monotonic() < end:
+        before = count()
+        if not holds(lambda before=before: count() > before, QUIET_S):
+            return True
+    return False
+
+
 class Counting:
     """Who counts the requests of a server."""
 
@@ -169,17 +179,15 @@ def test_when_it_is_quiet_it_is_quiet(
         going(laptop.path, f"{force}{made}/hub") as one,
         going(desk.path, f"{force}{made}/hub") as two,
     ):
-        for source in (laptop, hub, desk):
+        for source in (laptop, hub):
             one.calm()
             two.calm()
             rounds = len(one.waits), len(two.waits)
             unid = source.put({}).unid
             assert holds(lambda unid=unid: unid in laptop and unid in desk)
-            threading.Event().wait(QUIET_S)
+            assert falls_quiet(lambda: len(counting.paths))
             assert len(one.waits) - rounds[0] <= 2
             assert len(two.waits) - rounds[1] <= 2
-            asked = len(counting.paths)
-            assert not holds(lambda asked=asked: len(counting.paths) > asked, QUIET_S)
 
 
 def test_with_a_server_that_is_not_ours_it_is_quiet_too(laptop: replica.Replica, couchdb: CouchDB) -> None:
@@ -188,10 +196,9 @@ def test_with_a_server_that_is_not_ours_it_is_quiet_too(laptop: replica.Replica,
         with going(laptop.path, address) as replication:
             replication.calm()
             laptop.put({}, unid="a")
-            assert holds(lambda: replication.report is not None or len(replication.waits) >= 3, 3) or True
-            threading.Event().wait(QUIET_S)
-            asked = len(middle.asked)
-            assert not holds(lambda: len(middle.asked) > asked, QUIET_S)
+            assert holds(lambda: len(replication.waits) >= 2)
+            assert falls_quiet(lambda: len(middle.asked))
+            assert len(replication.waits) <= 3
             assert {"a"} == CouchDB.leaves(address).keys()
 
 
@@ -221,13 +228,15 @@ def test_a_server_that_restarts_is_gone_on_with(hub: replica.Replica, laptop: re
         reading = threading.Thread(target=lambda: said.extend(line.decode() for line in process.stderr), daemon=True)  # type: ignore[union-attr]
         reading.start()
         for n in range(2):
+            if n == 1:
+                laptop.put({}, unid="while-down")
+                assert holds(lambda: "tried again" in "".join(said), 30)
             with serving(tmp_path / "served", port):
                 laptop.put({}, unid=f"l{n}")
                 hub.put({}, unid=f"h{n}")
                 assert holds(lambda n=n: f"l{n}" in hub and f"h{n}" in laptop, 30)
                 assert n == 0 or holds(lambda: "works again" in "".join(said), 30)
-            laptop.put({}, unid=f"while-down{n}")
-            assert holds(lambda n=n: len(said) > 2 * n, 30)
+        assert "while-down" in hub
         for each in (process, quiet):
             each.terminate()
         out, err = quiet.communicate(timeout=30)
@@ -236,8 +245,9 @@ def test_a_server_that_restarts_is_gone_on_with(hub: replica.Replica, laptop: re
         with process.stdout, process.stderr:
             assert 0 == process.wait(30)
             reading.join(30)
-    told = ["tried again" in line for line in said]
-    assert told in ([True, False, True], [True, False, True, False, True]), said
+    while_waiting_for_the_first = said[:-2]
+    assert ["tried again" in line for line in while_waiting_for_the_first] in ([], [True, False]), said
+    assert [True, False] == ["tried again" in line for line in said[-2:]], said
 
 
 class Line:
@@ -336,7 +346,7 @@ def test_a_server_in_trouble_is_tried_again(laptop: replica.Replica, couchdb: Co
         with going(laptop.path, address) as replication:
             assert replication.in_trouble().may_retry
             middle.way = lambda asked, ask: ask(asked)
-            assert holds(lambda: {"a"} == CouchDB.leaves(address).keys())
+            assert holds(lambda: CouchDB.ask(f"{address}/a").get("_id") == "a")
 
 
 # -- what will not
@@ -432,17 +442,17 @@ def test_a_signal_ends_it_well(
 
 def test_a_signal_in_the_middle_leaves_whole_batches(laptop: replica.Replica, hub: replica.Replica, url: str) -> None:
     """The report says what has arrived, and the next run goes on from there."""
-    laptop.put_many({"text": os.urandom(20_000).hex()} for _ in range(600))
+    laptop.put_many({"text": os.urandom(20_000).hex()} for _ in range(300))
     with syncing(laptop.path, url, "--json", "--bwlimit", "8M") as process:
         assert holds(lambda: len(hub) > 0, 30)
         process.send_signal(signal.SIGTERM)
         out, err = process.communicate(timeout=30)
     assert (0, b"") == (process.returncode, err)
     arrived = json.loads(out)["push"]["added"]
-    assert 0 < arrived < 600
+    assert 0 < arrived < 300
     rest = done("sync", laptop.path, url, "--json").value["push"]["added"]
-    assert 600 == len(hub)
-    assert 600 - arrived >= rest
+    assert 300 == len(hub)
+    assert 300 - arrived >= rest
     assert laptop.compare(hub)["ok"]
 
 
@@ -472,15 +482,20 @@ def test_on_a_terminal_a_line_says_that_it_waits(laptop: replica.Replica, hub: r
 # -- the server's side
 
 
-def test_who_waits_at_a_server_is_answered_when_it_stops(laptop: replica.Replica, tmp_path: Path) -> None:
-    """And is not let in again over the connection that it has."""
-    with going(laptop.path, f"http://127.0.0.1:{(port := free_port())}/hub") as replication:
-        for _ in range(3):
+def test_who_waits_at_a_server_is_answered_when_it_stops(
+    hub: replica.Replica, laptop: replica.Replica, tmp_path: Path
+) -> None:
+    """And does not keep it up by asking again."""
+    port = free_port()
+    with ExitStack() as stack:
+        for n in range(3):
             with serving(tmp_path / "served", port):
-                replication.calm()
+                if n == 0:
+                    stack.enter_context(going(laptop.path, f"http://127.0.0.1:{port}/hub"))
+                hub.put({}, unid=f"h{n}")
+                assert holds(lambda n=n: f"h{n}" in laptop)
                 begun = monotonic()
-            assert monotonic() - begun < LIMIT_S
-            replication.waits.clear()
+            assert monotonic() - begun < 5
 
 
 def test_a_server_that_is_about_to_stop_hangs_up_after_each_answer(hub: replica.Replica, tmp_path: Path) -> None:
