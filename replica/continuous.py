@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from random import random
 from typing import NamedTuple
 
@@ -15,10 +15,10 @@ from replica.clock import stopwatch
 from replica.engine.meeting import Transfer
 from replica.engine.peer import Peer
 from replica.engine.replicate import Task
-from replica.engine.report import Report
+from replica.engine.report import Report, Sum
 from replica.errors import Replaced, ReplicaError
 from replica.store.sessions import Position
-from replica.tally import Failure, Tally
+from replica.tally import Tally
 from replica.transports.retrying import Pauses
 from replica.transports.waiting import Lookout
 
@@ -61,47 +61,14 @@ def go_on(course: Course, *, at_any_cost: bool) -> Report:
         while rounds.is_alive() and (at_any_cost or rounds.passed() != passed):
             passed = rounds.passed()
             rounds.join(GIVE_UP_S)
-    finally:
+    except BaseException:  # an interrupt: nobody goes on behind the back of the one who is told
         left.set()
+        rounds.join(GIVE_UP_S)
+        raise
+    left.set()
     if rounds.error is not None:
         raise rounds.error
     return rounds.sum.fold()
-
-
-class Sum:
-    """What all rounds did together. What is refused in one round after the other is counted once."""
-
-    def __init__(self) -> None:
-        self.report = Report()
-        self._running: dict[str, Tally] = {}
-        self._named: set[tuple[str, Failure]] = set()
-
-    def begin(self, direction: str, tally: Tally) -> None:
-        """A round has begun with this direction, and counts there."""
-        self._running[direction] = tally
-
-    def fold(self) -> Report:
-        """The report with all that was counted so far, of rounds that failed too; a round has ended."""
-        for direction, tally in self._running.items():
-            total = getattr(self.report, direction) or Tally()
-            known = [each for each in tally.failures if (direction, each) in self._named]
-            self._named.update((direction, each) for each in tally.failures)
-            _forget(tally, known)
-            total.add(tally)
-            setattr(self.report, direction, total)
-        self._running = {}
-        return self.report
-
-
-def _forget(tally: Tally, known: Iterable[Failure]) -> None:
-    """Take out of a tally what was counted in an earlier one."""
-    for failure in known:
-        tally.failures.remove(failure)
-        if tally.refused.get(failure.code):
-            tally.refused[failure.code] -= 1
-        else:
-            tally.failed -= 1
-    tally.refused = {code: number for code, number in tally.refused.items() if number}
 
 
 class Rounds(threading.Thread):
@@ -112,7 +79,8 @@ class Rounds(threading.Thread):
         self.sum = Sum()
         self.error: BaseException | None = None
         self._course = course
-        self._peers: dict[str, Peer] = {}  # by direction: its source, and how far that had come when it greeted
+        # By direction: its source, how far that had come when it greeted, and who looks out for more.
+        self._peers: dict[str, Peer] = {}
         self._reached: dict[str, Position] = {}
         self._lookouts: dict[str, Lookout] = {}
         self._bell = threading.Event()
@@ -139,9 +107,8 @@ class Rounds(threading.Thread):
             try:
                 self._round()
             except ReplicaError as error:
-                again = (
-                    isinstance(error, Replaced) and not replaced
-                )  # at an address another file may have taken its place
+                # At an address another file may have taken the place of the one that greeted: that one is greeted now.
+                again = isinstance(error, Replaced) and not replaced
                 if not error.may_retry and not again:
                     raise
                 replaced = again
@@ -164,9 +131,7 @@ class Rounds(threading.Thread):
     def _around(self, transfer: Transfer) -> Transfer:
         def go(task: Task, tally: Tally) -> None:
             self.sum.begin(task.direction, tally)
-            self._reached[task.direction] = (
-                task.by.reached
-            )  # not as it is afterwards: who writes meanwhile is not missed
+            self._reached[task.direction] = task.by.reached  # and not as it is afterwards: somebody may write meanwhile
             transfer(task, tally)
 
         return go
