@@ -11,7 +11,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -511,7 +511,7 @@ def test_many_wait_at_a_server_and_hold_none_of_its_threads(hub: replica.Replica
     )
     peer = HTTPPeer(Web(parse_address(url), client))
     since = peer.greet(None).reached
-    with client, ThreadPoolExecutor(80) as pool:
+    with closing(client), ThreadPoolExecutor(80) as pool:
         waiting = [pool.submit(peer.newer, since) for _ in range(80)]
         assert not wait(waiting, 1.0).done
         assert peer.greet(None).reached == since
