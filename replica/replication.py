@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
+from threading import Event
 from typing import TYPE_CHECKING
 
 from replica.clock import stopwatch, system_clock
 from replica.engine.meeting import Options, Transfer, meet
-from replica.engine.peer import Greeting, Peer
+from replica.engine.peer import Peer
 from replica.engine.replicate import Progress, Task, transfer
 from replica.engine.report import Report
+from replica.errors import Mistake, ReplicaError
 from replica.replica import FilePath, Replica, open_path
 from replica.store.identity import new_id
 from replica.tally import Tally
@@ -19,6 +21,7 @@ from replica.transports.attached import file_of, transfer_attached
 from replica.transports.direct import DirectPeer
 
 if TYPE_CHECKING:
+    from replica.continuous import Around
     from replica.transports.network import Network
 
 End = Replica | FilePath
@@ -34,24 +37,52 @@ def replicate(
     on_progress: Callable[[Progress], object] | None = None,
     max_duration: float | None = None,
     network: Network | None = None,
+    continuous: bool = False,
+    stop: Event | None = None,
+    on_wait: Callable[[ReplicaError | None], object] | None = None,
 ) -> Report:
     """Replicate between two replicas, by their files' paths or their addresses: pull (there to here), then push, or one.
 
     `dry_run` counts and changes nothing. `force` goes on although one side is suddenly empty, or another server is found
-    at an address. `max_duration`: seconds after which it ends with the batch in hand; the report's `limit` says so.
+    at an address. `max_duration`: seconds after which it ends with the batch in hand; the report's `limit` says so. It
+    also ends so when `stop` is set.
     Interrupted in any way, the next run goes on after the last batch. `network`: secrets and the like for addresses.
     Errors: `NotAReplica`, `WithItself`, `SuddenlyEmpty`, `Paused`, `ReadOnly`, `Locked`, `DiskError`, those of `open`,
     `NotAuthenticated`, `NotAllowed`, and `Unreachable` or another `TransportError` where it may be tried again. What
     single documents meet is counted in the report instead.
+
+    `continuous`: replicate again whenever either end has something new, until `stop` is set or `max_duration` is over;
+    the report is the sum. What `may_retry` does not end it: it is tried again, after pauses of 1 to 60 seconds. `on_wait`
+    is called with such an error, and with None when all is done for now; it and `on_progress` are called in a thread.
+    Not with `dry_run` (`Mistake`).
     """
     elapsed = stopwatch()
-    options = Options(
-        direction, dry_run, force, on_progress, lambda: max_duration is not None and elapsed() > max_duration
-    )
+    stop = stop or Event()
+
+    def out_of_time() -> bool:
+        return max_duration is not None and elapsed() > max_duration
+
+    def meeting(a: Peer, b: Peer, around: Around, is_over: Callable[[], bool]) -> Report:
+        options = Options(direction, dry_run, force, on_progress, is_over)
+        return meet(a, b, options, around(_way(a, b, force)), system_clock, new_id)
+
+    def is_over() -> bool:
+        return stop.is_set() or out_of_time()
+
+    if continuous and dry_run:
+        raise Mistake("what is replicated continuously cannot be a dry run")
     with ExitStack() as stack:
-        a = stack.enter_context(_reached(here, network))
-        b = stack.enter_context(_reached(there, network, a.greet(None) if is_address(there) else None, dry_run))
-        report = meet(a, b, options, _way(a, b, force), system_clock, new_id)
+        to_here, to_there = (stack.enter_context(_leading(end, network, dry_run)) for end in (here, there))
+        if continuous:
+            from replica.continuous import Course, go_on
+
+            course = Course(to_here, to_there, meeting, is_over, on_wait or (lambda error: None))
+            report = go_on(course, at_any_cost=not any(map(_is_far, (here, there))))
+            report.limit = "max_duration"  # unless it was told to stop
+        else:
+            a = to_here(None)
+            report = meeting(a, to_there(a), lambda transfer: transfer, is_over)
+    report.limit = report.limit and ("max_duration" if out_of_time() else None)
     report.seconds = elapsed()
     return report
 
@@ -74,18 +105,26 @@ def _way(here: Peer, there: Peer, force: bool) -> Transfer:
 
 
 @contextmanager
-def _reached(end: End, network: Network | None, other: Greeting | None = None, dry_run: bool = False) -> Iterator[Peer]:
-    """The peer at one end. At an address it is greeted at once, by `other`: its answer tells what it is.
+def _leading(end: End, network: Network | None, dry_run: bool) -> Iterator[Callable[[Peer | None], Peer]]:
+    """What gets the peer at one end, once or again and again. At an address it is greeted at once, by the other peer if
+    there is one already: its answer tells what it is.
 
     What only the network needs is imported when there is an address.
     """
-    if isinstance(end, Replica):
-        yield end.end()
+    if isinstance(end, Replica) and not is_address(end.path):
+        peer = end.end()
+        yield lambda other: peer
+    elif isinstance(end, Replica):
+        yield lambda other: end.end()
     elif is_address(end):
-        from replica.transports.connecting import connected
+        from replica.transports.connecting import peer_at, web_at
 
-        with connected(str(end), network, other, dry_run) as peer:
-            yield peer
+        with closing(web_at(str(end), network)) as web:
+            yield lambda other: peer_at(web, None if other is None else other.greet(None), dry_run)
     else:
         with open_path(end) as replica:
-            yield replica.end()
+            yield lambda other: replica.peer
+
+
+def _is_far(end: End) -> bool:
+    return is_address(end.path if isinstance(end, Replica) else end)

@@ -57,6 +57,24 @@ def interruptible() -> Iterator[None]:
         os.close(wake)  # ends the thread
 
 
+@contextmanager
+def told_to_stop() -> Iterator[threading.Event]:
+    """Within the block, the first SIGINT or SIGTERM sets the event, for work that ends well when it is told to.
+
+    The second one ends the process, as within `interruptible`, in which this has to be.
+    """
+    told = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield told
+        return
+    before = {number: signal.signal(number, lambda *_: told.set()) for number in SIGNALS}
+    try:
+        yield told
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def _ignore(number: int, frame: FrameType | None) -> None:
     pass
 

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import argparse
+from contextlib import ExitStack
 
 import replica
 from replica.cli import render
 from replica.cli.exits import Exit
 from replica.cli.inputs import duration
+from replica.cli.interruption import told_to_stop
 from replica.cli.network import add_rate, network, opened
 from replica.cli.progress import Bar
 from replica.cli.terminal import Terminal
+from replica.errors import ReplicaError
 
 DESCRIPTION = """\
 Bring two replicas together: pull what is new at B into A, then push what is new at A to B. Neither is created. A document
 that was changed in both becomes a conflict document, which is no error. Interrupted, the next run goes on after the last
-batch."""
+batch. With --continuous, changes go both ways as they are made; an interrupt ends that well, with code 0."""
 EXAMPLE = """\
 replicate sync laptop.db orders.db
+replicate sync laptop.db http://127.0.0.1:5985/orders --continuous
 REPLICA_PASSWORD_FILE=secret replicate sync laptop.db https://anna@couch.example/orders
 """
 
@@ -33,6 +37,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="go on although one side is suddenly empty, or another server is at an address",
     )
     help_text = "end after this time (30s, 5m, 1h30m), with the batch in hand; exit code 7"
+    parser.add_argument(
+        "--continuous",
+        action="store_true",
+        help="go on: replicate whenever either side has something new, and try again what may get better, until interrupted",
+    )
     parser.add_argument("--max-duration", metavar="DURATION", type=duration, help=help_text)
     add_rate(parser)
     help_text = "exit code 4 if A or B holds conflict documents afterwards"
@@ -46,7 +55,9 @@ def run(arguments: argparse.Namespace, out: Terminal) -> int:
 
 def replicate(arguments: argparse.Namespace, out: Terminal, direction: str) -> int:
     """Replicate in this direction and say what came of it; the exit code."""
-    with Bar(out) as bar:
+    with ExitStack() as stack:
+        stop = stack.enter_context(told_to_stop()) if arguments.continuous else None
+        bar = stack.enter_context(Bar(out))
         report = replica.replicate(
             arguments.here,
             arguments.there,
@@ -56,6 +67,9 @@ def replicate(arguments: argparse.Namespace, out: Terminal, direction: str) -> i
             max_duration=arguments.max_duration,
             on_progress=bar.replicated,
             network=network(arguments, arguments.here, arguments.there),
+            continuous=arguments.continuous,
+            stop=stop,
+            on_wait=_Trouble(out, bar).waits,
         )
     ran = {name: tally for name, tally in (("pull", report.pull), ("push", report.push)) if tally is not None}
     sentences = [render.tally_sentence(name, tally, report.dry_run) for name, tally in ran.items()]
@@ -64,6 +78,25 @@ def replicate(arguments: argparse.Namespace, out: Terminal, direction: str) -> i
         named = [f"{name}: {failure.unid} {failure.revision}: {failure.code}" for failure in tally.failures]
         out.name_failures(named, tally.failed + sum(tally.refused.values()))
     return _exit(arguments, out, report)
+
+
+class _Trouble:
+    """Says once that something does not work for now, and once that it does again."""
+
+    def __init__(self, out: Terminal, bar: Bar) -> None:
+        self._out = out
+        self._bar = bar
+        self._said = False
+
+    def waits(self, error: ReplicaError | None) -> None:
+        """What `replicate` calls when there is nothing to do for now."""
+        self._bar.clear()
+        if error is not None and not self._said:
+            self._out.note(f"replicate: {error}; it is tried again until it works")
+        if error is None and self._said:
+            self._out.note("replicate: it works again")
+        self._said = error is not None
+        self._bar.waits("waiting for changes" if error is None else "waiting to try again")
 
 
 def _exit(arguments: argparse.Namespace, out: Terminal, report: replica.Report) -> int:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from replica.tally import Tally
+from replica.tally import Failure, Tally
 
 
 @dataclass(slots=True)
@@ -36,3 +37,39 @@ class Report:
             "dry_run": self.dry_run,
             "limit": self.limit,
         }
+
+
+class Sum:
+    """What all rounds did together. What is refused in one round after the other is counted once."""
+
+    def __init__(self) -> None:
+        self.report = Report()
+        self._running: dict[str, Tally] = {}
+        self._named: set[tuple[str, Failure]] = set()
+
+    def begin(self, direction: str, tally: Tally) -> None:
+        """A round has begun with this direction, and counts there."""
+        self._running[direction] = tally
+
+    def fold(self) -> Report:
+        """The report with all that was counted so far, of rounds that failed too; a round has ended."""
+        for direction, tally in self._running.items():
+            total = getattr(self.report, direction) or Tally()
+            known = [each for each in tally.failures if (direction, each) in self._named]
+            self._named.update((direction, each) for each in tally.failures)
+            _forget(tally, known)
+            total.add(tally)
+            setattr(self.report, direction, total)
+        self._running = {}
+        return self.report
+
+
+def _forget(tally: Tally, known: Iterable[Failure]) -> None:
+    """Take out of a tally what was counted in an earlier one."""
+    for failure in known:
+        tally.failures.remove(failure)
+        if tally.refused.get(failure.code):
+            tally.refused[failure.code] -= 1
+        else:
+            tally.failed -= 1
+    tally.refused = {code: number for code, number in tally.refused.items() if number}

@@ -53,9 +53,15 @@ class App:
 
     def __init__(self, app: ASGI, server: Server) -> None:
         self._app, self._server = app, server
+        self._dismissed = False
 
     def dismiss(self) -> None:
-        """Let nobody wait for changes any more; to be called before the web server waits for its connections to end."""
+        """Let nobody wait for changes any more; to be called before the web server waits for its connections to end.
+
+        From now on every answer is the last one on its connection: who is told that there is nothing new asks again, and
+        a connection that came in at the last moment would be kept up by that.
+        """
+        self._dismissed = True
         self._server.catalogue.dismiss()
 
     def close(self) -> None:
@@ -69,7 +75,13 @@ class App:
             path = raw.partition(b"?")[0].decode("latin-1")
             root = scope.get("root_path", "")  # where it is mounted
             scope = {**scope, "path": root + (path.removeprefix(root).rstrip("/") or "/")}
-        await self._app(scope, receive, send)
+
+        async def sending(message: MutableMapping[str, Any]) -> None:
+            if self._dismissed and message["type"] == "http.response.start":
+                message = {**message, "headers": [*message["headers"], (b"connection", b"close")]}
+            await send(message)
+
+        await self._app(scope, receive, sending)
 
 
 def create_app(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from random import random
 
 from replica.engine.meeting import Transfer
@@ -46,18 +44,6 @@ def peer_at(web: Web, other: Greeting | None = None, dry_run: bool = False) -> P
         hint = "Try again. If something on the way lets no `_replica` pass, write couchdb+ in front of the address."
         raise Garbled(f"{web.address} is on a server of ours, and its answer to our greeting is none", hint=hint)
     return CouchPeer(web, root)
-
-
-@contextmanager
-def connected(
-    address: str, network: Network | None, other: Greeting | None = None, dry_run: bool = False
-) -> Iterator[Peer]:
-    """The peer at an address, as long as the block lasts."""
-    web = web_at(address, network)
-    try:
-        yield peer_at(web, other, dry_run)
-    finally:
-        web.close()
 
 
 def way_between(here: Peer, there: Peer, force: bool) -> Transfer:

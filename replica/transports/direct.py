@@ -6,6 +6,7 @@ import functools
 import hashlib
 import os
 import platform
+import time
 from collections.abc import Iterable
 
 from sqlalchemy import Connection, column, text
@@ -20,12 +21,15 @@ from replica.revision import Revision
 from replica.rows import Rows
 from replica.store.bulk import receive_rows
 from replica.store.identity import Identity, read_identity, renew
-from replica.store.leaves import foreign_texts, leaves_of_many, remember_texts, rows_of_many
+from replica.store.leaves import foreign_texts, leaves_of_many, remember_texts, rows_of_many, update_sequence
 from replica.store.receive import refused
 from replica.store.sessions import Position, Session, save_session, sessions_with
 from replica.store.settings import read_setting, read_settings, write_setting
 from replica.store.sqlite import MEMORY, SQLiteFile
 from replica.tally import Tally
+
+POLL_S = 0.2  # how often it is looked whether anyone has written
+WAIT_S = 1.0
 
 _STATE = text("""
     SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'leaf'), 0) AS update_seq,
@@ -81,6 +85,15 @@ class DirectPeer:
         """What changed after `since`."""
         with self.file.read() as connection:
             return changes.changes_since(connection, since.number, limit)
+
+    def newer(self, since: Position) -> bool:
+        """Whether something changed here after `since`, by whichever process; looks now and then for `WAIT_S`."""
+        for _ in range(round(WAIT_S / POLL_S)):
+            with self.file.read() as connection:
+                if update_sequence(connection) > since.number:
+                    return True
+            time.sleep(POLL_S)
+        return False
 
     def changes_up_to(self, position: Position, limit: int) -> list[Entry]:
         """What is left of the last changes up to `position`."""

@@ -20,9 +20,10 @@ from replica.transports.halving import halves
 from replica.transports.web import Web, complaint, is_our_complaint, our_errors
 from replica.wire import coding
 from replica.wire.messages import MEDIA_TYPE, Message, read, read_streamed, written
-from replica.wire.verbs import ANSWERS, Accept, Changes, Greet, Leaves, UpTo
+from replica.wire.verbs import ANSWERS, WAIT_S_MAX, Accept, Changes, Greet, Leaves, UpTo
 
 _KNOWS_NOTHING = (400, 404, 405, 406, 415, 501)  # what others answer to a path that they do not know
+SILENCE_S = WAIT_S_MAX + 10  # after which a peer that was to answer counts as gone
 ANSWER_BYTES_MAX = 2**30  # what SQLite can hold of one document, and no batch comes near
 
 
@@ -57,6 +58,15 @@ class HTTPPeer:
         """What changed there after `since`."""
         page: Page = self._ask("changes", Changes(since, limit))
         return page
+
+    def newer(self, since: Position) -> bool:
+        """Whether something changed there after `since`: waits for it, for a while, in which the peer may be silent.
+
+        Not tried again if it fails: whoever waits for long should know soon that nobody is there any more.
+        """
+        say = Changes(since, 1, WAIT_S_MAX)
+        page: Page = self._exchanged("changes", say, None, self.web.hasty, SILENCE_S).understood(ANSWERS["changes"])
+        return page.position.number > since.number
 
     def changes_up_to(self, position: Position, limit: int) -> list[Entry]:
         """What is left of the last changes up to `position`."""
@@ -134,22 +144,22 @@ class HTTPPeer:
     def _said(self, verb: str, say: Any, rows: Rows | None = None) -> Message:
         """What the replica there says to this."""
         try:
-            return self._exchanged(verb, say, rows)
+            return self._exchanged(verb, say, rows, self.web)
         except _NotOurs as error:
             raise Garbled(str(error)) from error
 
-    def _exchanged(self, verb: str, say: Any, rows: Rows | None) -> Message:
+    def _exchanged(self, verb: str, say: Any, rows: Rows | None, web: Web, silence_s: float | None = None) -> Message:
         data, how = written(verb, self._name, say, rows), self._coding
         content = coding.compress(how, data)
 
         def attempt() -> Message:
-            with self._answered(verb, content, how) as (response, raw):
+            with self._answered(verb, content, how, silence_s) as (response, raw):
                 answer = b"".join(raw)
             message = read(verb, coding.inflate(_coding_of(response), [answer], ANSWER_BYTES_MAX))
             self._coding = coding.chosen(response.headers.get("accept-encoding", ""))
             return message
 
-        return self._checked(self.web.patiently(attempt))
+        return self._checked(web.patiently(attempt))
 
     @contextmanager
     def streamed(self, verb: str) -> Iterator[tuple[Any, Iterator[bytes]]]:
@@ -163,7 +173,9 @@ class HTTPPeer:
             raise Garbled(str(error)) from error
 
     @contextmanager
-    def _answered(self, verb: str, content: bytes, how: str) -> Iterator[tuple[httpx2.Response, Iterator[bytes]]]:
+    def _answered(
+        self, verb: str, content: bytes, how: str, silence_s: float | None = None
+    ) -> Iterator[tuple[httpx2.Response, Iterator[bytes]]]:
         """An answer of our own kind, and its bytes as they arrive. `how` the content of the question is coded."""
         self.greeted_before = None
         headers = {
@@ -172,7 +184,8 @@ class HTTPPeer:
             "Accept": MEDIA_TYPE,
             "Accept-Encoding": ", ".join(coding.CODINGS),
         }
-        with self.web.exchange("POST", f"_replica/{verb}", content=content, headers=headers) as response:
+        path = f"_replica/{verb}"
+        with self.web.exchange("POST", path, content=content, headers=headers, timeout=silence_s) as response:
             if not response.is_success:
                 raise _complaint(response, self.web)
             if response.headers.get("content-type") != MEDIA_TYPE:

@@ -70,6 +70,11 @@ class Web:
         """The server itself, over the same connections."""
         return Web(self.address.root, self.client, self.meter, self._patience)
 
+    @property
+    def hasty(self) -> Web:
+        """The same over the same connections, without patience: what fails is raised at once."""
+        return Web(self.address, self.client, self.meter)
+
     def call(
         self,
         method: str,

@@ -14,6 +14,7 @@ from replica.store.sessions import Position, Session
 from replica.tally import Failure, Tally
 
 LIMIT_MAX = 10_000  # feed entries in one page
+WAIT_S_MAX = 25.0  # for something new: less than what stands between two ends takes for a dead line
 
 
 class Greet(msgspec.Struct):
@@ -23,11 +24,12 @@ class Greet(msgspec.Struct):
     dry_run: bool
 
 
-class Changes(msgspec.Struct):
-    """Asks for a `Page`."""
+class Changes(msgspec.Struct, omit_defaults=True):
+    """Asks for a `Page`. Where it would be empty, something new is waited for: `wait_s` seconds, `WAIT_S_MAX` at most."""
 
     since: Position
     limit: int
+    wait_s: float = 0.0
 
 
 class UpTo(msgspec.Struct):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from replica.engine.peer import Batch, Greeting, Peer
 from replica.leaf import Leaf, next_revision
 from replica.revision import Ancestry, Revision
 from replica.store.sessions import START, Session
+from replica.transports.waiting import Waits
 from tests.behind_http import behind_http
 
 LIMIT = 1000
@@ -114,6 +116,19 @@ def test_the_feed_comes_in_pages_that_join_without_a_gap(here: replica.Replica, 
         seen += [entry.unid for entry in page.entries]
         since, last = page.position, page.last
     assert [str(n) for n in range(7)] == seen
+
+
+def test_it_tells_when_there_is_something_new(here: replica.Replica, peer: Peer) -> None:
+    """What is there already it tells at once; else it waits."""
+    assert isinstance(peer, Waits)
+    here.put({}, unid="a")
+    since = peer.greet(None).reached
+    assert peer.newer(START)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(lambda: any(peer.newer(since) for _ in range(60)))
+        assert not wait([waiting], 0.3).done
+        here.put({}, unid="b")
+        assert waiting.result(60)
 
 
 def test_a_leaf_that_was_accepted_can_be_fetched_as_it_was(peer: Peer) -> None:

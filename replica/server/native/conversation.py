@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -16,7 +16,7 @@ from replica.server.endpoint import Endpoint
 from replica.transports.direct import DirectPeer
 from replica.wire import coding
 from replica.wire.messages import MEDIA_TYPE, Message, read, written
-from replica.wire.verbs import LIMIT_MAX, QUESTIONS, Accept, Leaves
+from replica.wire.verbs import LIMIT_MAX, QUESTIONS, WAIT_S_MAX, Accept, Leaves
 
 Act = Callable[[DirectPeer, Message], Any]
 
@@ -118,6 +118,19 @@ def _resource(verb: str, act: Act, writes: bool = False) -> Endpoint:
         return response
 
     handler.__doc__ = act.__doc__
+    return _endpoint(verb, handler)
+
+
+async def changes_in_time(call: Call) -> Response:
+    """A page of the feed: at once, or when there is something. Nobody holds a thread meanwhile."""
+    message = await heard(call, "changes")
+    say = message.understood(QUESTIONS["changes"])
+    if say.wait_s > 0:
+        await call.held.watch.newer(say.since.number, min(say.wait_s, WAIT_S_MAX))
+    return await run_in_threadpool(_answer, call, "changes", changes, message)
+
+
+def _endpoint(verb: str, handler: Callable[[Call], Awaitable[Response]]) -> Endpoint:
     return Endpoint(("POST",), f"/{{db}}/_replica/{verb}", handler)
 
 
@@ -132,7 +145,7 @@ def _answer(call: Call, verb: str, act: Act, message: Message) -> Response:
 
 ENDPOINTS = [
     _resource("greet", greet),
-    _resource("changes", changes),
+    _endpoint("changes", changes_in_time),
     _resource("changes-up-to", changes_up_to),
     _resource("changes-of", changes_of),
     _resource("missing", missing),

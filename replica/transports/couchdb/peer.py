@@ -125,6 +125,10 @@ class CouchPeer:
         """What changed after `since`."""
         return self._feed.since(since, limit)
 
+    def newer(self, since: Position) -> bool:
+        """Whether something changed after `since`; waits for it as long as the server does, and is not tried again."""
+        return bool(Feed(self.web.hasty).since(since, 1, wait=True).entries)
+
     def changes_up_to(self, position: Position, limit: int) -> list[Entry]:
         """What is left of the last changes up to `position`."""
         return self._feed.up_to(position, limit)
