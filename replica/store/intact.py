@@ -20,7 +20,7 @@ from replica.conflict import has_shape
 from replica.errors import BadDocument
 from replica.marks import check_marks
 from replica.revision import WIDTH, Ancestry, entries, packed_id
-from replica.store.leaves import update_sequence
+from replica.store.leaves import marks_of, update_sequence
 from replica.store.nesting import driver_of
 from replica.store.sqlite import SQLiteFile
 
@@ -37,7 +37,7 @@ _ROWS = f"""
     SELECT seq, packed, hash, CASE WHEN {_ORDINARY} THEN CAST(body AS BLOB) END
     FROM leaf WHERE seq > ? AND seq <= ?"""  # no body: one to look at closely
 _CLOSELY = f"""
-    SELECT seq, {_FITS}, number, packed, line, side, parents, deleted, verified, marks, hash, CAST(body AS BLOB)
+    SELECT seq, {_FITS}, number, packed, line, side, parents, deleted, verified, CAST(marks AS BLOB), hash, CAST(body AS BLOB)
     FROM leaf WHERE seq IN (SELECT value FROM json_each(?))"""
 
 
@@ -51,7 +51,9 @@ def damaged_rows(
     while chunk := rows.fetchmany(CHUNK):
         suspects = _suspects(chunk)
         if suspects:
-            closely = driver.execute(_CLOSELY, (json.dumps(suspects),))
+            closely = (
+                (*row[:9], marks_of(row[9]), *row[10:]) for row in driver.execute(_CLOSELY, (json.dumps(suspects),))
+            )
             damaged += [row[0] for row in closely if not (row[1] and is_intact(*row[2:]))]
         if is_over():
             rows.close()

@@ -47,7 +47,7 @@ def leaf_query(tail: str, *, bodies: bool = True, key: str | None = None) -> Tex
     The columns are declared so that SQLAlchemy need not look at the result to know them.
     """
     names = [*_NAMES, "foreign_text", "body"] + (["key"] if key else [])
-    terms = [f"leaf.{name}" for name in _NAMES]
+    terms = [f"leaf.{name}" if name != "marks" else "CAST(leaf.marks AS BLOB) AS marks" for name in _NAMES]
     terms += [REVISION_TEXT, "CAST(leaf.body AS BLOB) AS body" if bodies else "x'' AS body"]
     terms += [f"{key} AS key"] if key else []
     return text(f"SELECT {', '.join(terms)} {tail}").columns(*map(column, names))
@@ -72,7 +72,7 @@ _INSERT = "INSERT INTO leaf VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  
 _TOGETHER = 500  # parameters in one statement: SQLite takes 999 everywhere
 _ROWS_OF_MANY = """
     SELECT unid, number, coalesce((SELECT text FROM foreign_revision f WHERE f.packed = leaf.packed), lower(hex(packed))),
-        deleted, verified, line, side, parents, marks, hash, CAST(body AS BLOB)
+        deleted, verified, line, side, parents, CAST(marks AS BLOB), hash, CAST(body AS BLOB)
     FROM leaf WHERE unid IN (SELECT value FROM json_each(?)) ORDER BY seq"""  # the driver's own, as rows are moved on as they are
 _REMEMBER_TEXT = text("INSERT OR IGNORE INTO foreign_revision VALUES (:packed, :text)")
 _NO_CONFLICTS_OF = text("DELETE FROM conflict_document WHERE ref = :ref")
@@ -93,7 +93,16 @@ def stored(row: Any) -> Stored:
     seq, unid, number, packed, deleted, verified, wins, line, side, parents, marks, digest, foreign, body = row[:14]
     revision = revision_of(number, packed, foreign)
     ancestry = Ancestry(line, side, parents)
-    return Stored(seq, bool(wins), Leaf(unid, revision, bool(deleted), bool(verified), ancestry, marks, digest, body))
+    told = (bool(deleted), bool(verified), ancestry, marks_of(marks), digest, body)
+    return Stored(seq, bool(wins), Leaf(unid, revision, *told))
+
+
+def marks_of(stored: bytes | None) -> str | None:
+    """The text of marks. Bytes that are none become a text that cannot be read: who checks it finds the leaf damaged."""
+    try:
+        return None if stored is None else stored.decode()
+    except UnicodeDecodeError:
+        return "\N{REPLACEMENT CHARACTER}"
 
 
 def leaves_of(connection: Connection, unid: str) -> list[Stored]:
@@ -209,7 +218,8 @@ def rows_of_many(connection: Connection, wanted: Iterable[tuple[str, Revision]])
     unids = json.dumps(list({unid for unid, _, _ in asked}))
     found = driver_of(connection).execute(_ROWS_OF_MANY, (unids,)).fetchall()
     chosen = [row for row in found if row[:3] in asked]
-    return Rows([(*row[:-1], len(row[-1])) for row in chosen], [row[-1] for row in chosen])
+    bodies = [row[-1] for row in chosen]
+    return Rows([(*row[:8], marks_of(row[8]), row[9], len(row[10])) for row in chosen], bodies)
 
 
 def remember_texts(connection: Connection, texts: dict[bytes, str]) -> None:

@@ -150,6 +150,7 @@ def test_damage_is_counted_named_and_asked_for_again(lane: str) -> None:
         "line = zeroblob(17)",
         "line = zeroblob(160)",
         "side = x'01'",
+        "marks = CAST(x'ff' AS TEXT)",
     ],
 )
 def test_whatever_of_it_is_damaged_stays_where_it_is(lane: str, damage: str) -> None:

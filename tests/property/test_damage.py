@@ -66,6 +66,16 @@ def test_nothing_is_found_where_nothing_is_wrong(file: SQLiteFile) -> None:
         assert [] == refused_one_by_one(connection) == damaged_rows(connection, 0, 2**62)
 
 
+@pytest.mark.parametrize("column", TEXTS)
+def test_bytes_that_are_no_text_are_damage(file: SQLiteFile, column: str) -> None:
+    """Found by a long run: where the driver reads a text it fails, for all rows and not only for this one."""
+    with suppress(Undone), file.write() as connection:
+        seq = connection.exec_driver_sql("SELECT seq FROM leaf WHERE marks <> ''").scalars().first()
+        damage(connection, seq, column, "CAST(? AS TEXT)", b"\xff" + value_of(connection, seq, column))
+        assert [seq] == refused_one_by_one(connection) == damaged_rows(connection, 0, 2**62)
+        raise Undone
+
+
 @given(st.data())
 def test_the_bulk_check_finds_what_the_check_of_each_leaf_finds(file: SQLiteFile, data: st.DataObject) -> None:
     """One value of one row is changed, by a bit, by its length, or for that of another row."""
