@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -24,7 +24,7 @@ from replica.leaf import Leaf, next_revision
 from replica.revision import Ancestor, Ancestry, Revision
 from replica.store.sessions import START, Session
 from replica.transports.address import Address
-from replica.transports.connecting import connected
+from replica.transports.connecting import peer_at, web_at
 from replica.transports.network import Network
 from tests.faults.wire import Flaw, wire
 from tests.servers import serving
@@ -169,8 +169,8 @@ class Rig:
     def greeting(self) -> dict[str, bytearray]:
         """What of it is the first question and its answer."""
         with self.pair() as (here, name), wire(self._server) as way:
-            with replica.open(here) as hub, connected(f"{way.url}/{name}", Patient(), hub.peer.greet(None)):
-                pass
+            with replica.open(here) as hub, closing(web_at(f"{way.url}/{name}", Patient())) as web:
+                peer_at(web, hub.peer.greet(None))
             return way.carried
 
     def run(self, direction: str, protocol: str, flaw: Flaw) -> Outcome:
