@@ -78,11 +78,11 @@ def replicate(
 
             course = Course(to_here, to_there, meeting, is_over, on_wait or (lambda error: None))
             report = go_on(course, at_any_cost=not any(map(_is_far, (here, there))))
-            report.limit = "max_duration"  # unless it was told to stop
         else:
             a = to_here(None)
             report = meeting(a, to_there(a), lambda transfer: transfer, is_over)
-    report.limit = report.limit and ("max_duration" if out_of_time() else None)
+    ended_early = continuous or report.limit is not None
+    report.limit = "max_duration" if ended_early and out_of_time() else None  # else it was told to stop
     report.seconds = elapsed()
     return report
 

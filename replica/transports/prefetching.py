@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Generator
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from replica.engine.replicate import Task, transfer
 from replica.tally import Tally
@@ -30,10 +30,10 @@ def ahead(items: Generator[T]) -> Generator[T]:
         step.join(GIVE_UP_S)
 
 
-class _Step(threading.Thread):
+class _Step(threading.Thread, Generic[T]):
     """Makes one item. A daemon: whoever is interrupted does not wait for a peer that says nothing."""
 
-    item: T  # type: ignore[valid-type]
+    item: T
 
     def __init__(self, items: Generator[T]) -> None:
         super().__init__(name="prefetching", daemon=True)

@@ -6,7 +6,7 @@ import json
 import ssl
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any, TypedDict, TypeVar, Unpack
 
 import httpx2
 
@@ -50,6 +50,15 @@ _BY_STATUS: dict[int, type[ReplicaError]] = {
 T = TypeVar("T")
 
 
+class Sent(TypedDict, total=False):
+    """What may go with a request. `timeout`: of silence, in seconds."""
+
+    content: bytes | Iterator[bytes] | None
+    headers: Mapping[str, str] | None
+    params: Mapping[str, str] | None
+    timeout: float | None
+
+
 class Web:
     """A keep-alive connection to one database. Paths are relative to it; threads may share it."""
 
@@ -75,30 +84,19 @@ class Web:
         """The same over the same connections, without patience: what fails is raised at once."""
         return Web(self.address, self.client, self.meter)
 
-    def call(
-        self,
-        method: str,
-        path: str = "",
-        *,
-        content: bytes | Iterator[bytes] | None = None,
-        headers: Mapping[str, str] | None = None,
-        params: Mapping[str, str] | None = None,
-        timeout: float | None = None,
-    ) -> httpx2.Response:
+    def call(self, method: str, path: str = "", **sent: Unpack[Sent]) -> httpx2.Response:
         """The answer to a request, read whole; what the server complains about is raised.
 
-        Where there is patience, it is tried again if that may help and the content can be sent again. `timeout`: of
-        silence, in seconds.
+        Where there is patience, it is tried again if that may help and the content can be sent again.
         """
 
         def attempt() -> httpx2.Response:
-            kept = {"content": content, "headers": headers, "params": params, "timeout": timeout}
-            with self.stream(method, path, **kept) as response:  # type: ignore[arg-type]
+            with self.stream(method, path, **sent) as response:
                 with our_errors(self.address):
                     response.read()
                 return response
 
-        if not (content is None or isinstance(content, bytes)):
+        if not isinstance(sent.get("content"), bytes | None):
             return attempt()
         return self.patiently(attempt)
 
@@ -107,19 +105,9 @@ class Web:
         return attempt() if self._patience is None else self._patience.call(attempt)
 
     @contextmanager
-    def stream(
-        self,
-        method: str,
-        path: str = "",
-        *,
-        content: bytes | Iterator[bytes] | None = None,
-        headers: Mapping[str, str] | None = None,
-        params: Mapping[str, str] | None = None,
-        timeout: float | None = None,
-    ) -> Iterator[httpx2.Response]:
+    def stream(self, method: str, path: str = "", **sent: Unpack[Sent]) -> Iterator[httpx2.Response]:
         """The answer to a request while it arrives; what the server complains about is raised."""
-        kept = {"content": content, "headers": headers, "params": params, "timeout": timeout}
-        with self.exchange(method, path, **kept) as response:  # type: ignore[arg-type]
+        with self.exchange(method, path, **sent) as response:
             if not response.is_success:
                 with our_errors(self.address):
                     response.read()

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -82,7 +83,9 @@ def test_the_copy_holds_the_same_and_the_two_have_nothing_to_tell_each_other(
         assert report.ok
         assert (0, 0) == (report.pull and report.pull.read, report.push and report.push.read)
         copy.put({"from": "the copy"})
-        assert 1 == replica.replicate(copy, url).push.added  # type: ignore[union-attr]
+        report = replica.replicate(copy, url)
+        assert report.push is not None
+        assert 1 == report.push.added
     assert ["hub.db", "hub.db-lock", "hub.db-shm", "hub.db-wal"] == [
         name for name in sorted(os.listdir(os.path.dirname(hub.path))) if name.startswith("hub")
     ]
@@ -97,7 +100,7 @@ def test_what_is_about_the_replica_alone_does_not_travel(
     assert SECRET in hub.get("superseded", revision=hub.revisions("superseded")[1].revision)["text"]
     sent = tmp_path / "sent.db"
     monkeypatch.setattr("replica.transports.fetched_copy.settle", lambda path, file, *_: os.link(file, sent) or [])
-    monkeypatch.setattr("replica.transports.fetched_copy.new_file", _kept)
+    monkeypatch.setattr("replica.transports.fetched_copy.new_file", not_published)
     fetched(url, tmp_path / "copy.db")
     assert SECRET.encode() not in sent.read_bytes()
     with closing(sqlite3.connect(sent)) as connection:
@@ -106,17 +109,10 @@ def test_what_is_about_the_replica_alone_does_not_travel(
         assert [] == connection.execute("SELECT 1 FROM setting WHERE name = 'paused'").fetchall()
 
 
-class _kept:
-    """A new file that nobody publishes."""
-
-    def __init__(self, path: str) -> None:
-        self._path = path
-
-    def __enter__(self) -> str:
-        return self._path
-
-    def __exit__(self, *_: object) -> None:
-        pass
+@contextmanager
+def not_published(path: str) -> Iterator[str]:
+    """In the place of `new_file`."""
+    yield path
 
 
 def test_damage_does_not_travel(hub: replica.Replica, url: str, tmp_path: Path) -> None:
@@ -155,8 +151,8 @@ def test_a_file_that_is_cut_off_or_changed_on_its_way_is_thrown_away(
     """What the line does is tested with the other faults; here the server itself sends other bytes than it hashed."""
     from replica.server.native import copying
 
-    def spoiled(*arguments: object) -> Iterator[bytes]:
-        whole = bytearray(b"".join(streamed(*arguments)))  # type: ignore[arg-type]
+    def spoiled(*arguments: Any) -> Iterator[bytes]:
+        whole = bytearray(b"".join(streamed(*arguments)))
         at = {"head": 20, "middle": len(whole) // 2, "end": len(whole) - 9}[where]
         whole[at] ^= 1
         yield bytes(whole)

@@ -26,12 +26,16 @@ async def snapshot(call: Call) -> Response:
     """The database as it is now: a file, without what is about this replica alone."""
     (await heard(call, "snapshot")).understood(QUESTIONS["snapshot"])
     stack = ExitStack()
-    file = await run_in_threadpool(stack.enter_context, file_to_send(call.replica.peer.file))
     chosen = coding_for(call)
-    name = call.replica.identity.instance_id
-    said = Snapshot(SCHEMA, os.fstat(file.fileno()).st_size)
-    pieces = coding.compressed(chosen, streamed("snapshot", name, said, iter(lambda: file.read(PIECE), b"")))
+    pieces = await run_in_threadpool(_pieces, call, chosen, stack)
     return Streamed(_sent(pieces, stack), MEDIA_TYPE, headers_for(chosen))
+
+
+def _pieces(call: Call, chosen: str, stack: ExitStack) -> Iterator[bytes]:
+    name = call.replica.identity.instance_id
+    file = stack.enter_context(file_to_send(call.replica.peer.file))
+    said = Snapshot(SCHEMA, os.fstat(file.fileno()).st_size)
+    return coding.compressed(chosen, streamed("snapshot", name, said, iter(lambda: file.read(PIECE), b"")))
 
 
 async def _sent(pieces: Iterator[bytes], stack: ExitStack) -> AsyncGenerator[bytes]:
