@@ -12,6 +12,7 @@ from typing import Any
 import uvicorn
 
 from replica.server.app import create_app
+from replica.server.running import GRACE_S
 from replica.server.wire import Protocol
 
 
@@ -44,7 +45,10 @@ def running(app: Any, port: int = 0) -> Iterator[str]:
     """An application that may be dismissed, served by a thread."""
     with socket.create_server(("127.0.0.1", port)) as listener:
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # inherited; asyncio does it for its own only
-        server = _Server(uvicorn.Config(app, http=Protocol, log_level="error", lifespan="on"), app)
+        configuration = uvicorn.Config(
+            app, http=Protocol, log_level="error", lifespan="on", timeout_graceful_shutdown=GRACE_S
+        )
+        server = _Server(configuration, app)
         thread = threading.Thread(target=server.run, args=([listener],), name="server", daemon=True)
         thread.start()
         try:
