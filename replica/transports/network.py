@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from typing import NamedTuple
+from urllib.request import getproxies
 
 import httpx2
 
@@ -46,7 +47,7 @@ class Network:
     def client(self, address: Address) -> httpx2.Client:
         """A client that proves who asks, and trusts as told; it goes through the proxies that the environment names."""
         transport = None if address.socket is None else httpx2.HTTPTransport(uds=address.socket)
-        verify = self._trust() if address.url.startswith("https:") else _usual_trust()
+        verify = self._trust() if address.url.startswith("https:") else _trust_on_the_way()
         return httpx2.Client(timeout=TIMEOUT, auth=self._auth(address), verify=verify, transport=transport)
 
     def _auth(self, address: Address) -> httpx2.Auth | None:
@@ -74,6 +75,12 @@ class Network:
                 hint = "Name a PEM file with a certificate and its key."
                 raise BadSettings(f"{self.client_cert} is no certificate with a key: {error}", hint=hint) from error
         return context
+
+
+def _trust_on_the_way() -> ssl.SSLContext:
+    """Whom to trust where the server is not asked for a certificate, and only a proxy may be."""
+    through_tls = any(proxy.startswith("https:") for proxy in getproxies().values())
+    return _usual_trust() if through_tls else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 @functools.cache
