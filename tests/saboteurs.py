@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import Any
 
 from replica.clock import system_clock
 from replica.engine.meeting import Options, meet
 from replica.engine.replicate import Task, transfer
 from replica.engine.report import Report
+from replica.engine.whole import whole_loads
 from replica.replica import Replica
 from replica.store.identity import new_id
 from replica.tally import Tally
@@ -21,7 +23,7 @@ from replica.transports.prefetching import transfer_ahead
 from tests.behind_http import behind_http
 
 LANES = ("attached", "general")
-VERBS = ("greet", "changes", "changes_of", "missing", "fetch", "texts", "accept", "remember")
+VERBS = ("greet", "changes", "changed_leaves", "changes_of", "missing", "fetch", "texts", "accept", "remember")
 
 
 class Cut(Exception):
@@ -128,8 +130,11 @@ def replicate(
     options = Options(direction, dry_run, force, lambda progress: trouble.step("progress", lambda: None))
     in_memory = ":memory:" in (here.path, there.path)
     by = transfer if lane != "attached" or dry_run or in_memory else attached
-    if lane == "http" and trouble.at < 0:  # a thread that goes ahead would make the steps another order in every run
-        by = transfer_ahead
+    if lane in (
+        "http",
+        "whole",
+    ):  # with trouble, a thread that goes ahead would make the steps another order in every run
+        by = transfer_ahead if lane == "http" and trouble.at < 0 else partial(transfer, loads=whole_loads)
     with _peer(there, lane) as other:
         ends = (Troubled(here.peer, trouble), Troubled(Forgetful(other) if forgetful else other, trouble))
         return meet(*ends, options, by, system_clock, new_id)

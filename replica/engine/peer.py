@@ -68,6 +68,16 @@ class Fetched(NamedTuple):
     rest: int = 0
 
 
+class Changed(NamedTuple):
+    """A part of the feed with all leaves of its documents. `read`: how many documents; the rest as in `Batch` and `Page`."""
+
+    leaves: Sequence[Leaf]
+    texts: dict[bytes, str]
+    read: int
+    position: Position
+    last: bool
+
+
 class Peer(Protocol):
     """Either end of a replication."""
 
@@ -100,6 +110,16 @@ class Peer(Protocol):
 
     def remember(self, session: Session) -> None:
         """Remember, as the source, what the receiving side has durably."""
+
+
+class Ours(Peer, Protocol):
+    """A replica of ours as a peer: what it understands besides."""
+
+    def changed_leaves(self, since: Position, limit: int, size: int) -> Changed:
+        """What changed after `since`, with all leaves of these documents: what `changes`, `fetch` and `texts` say together.
+
+        At most `limit` documents, and `size` bytes of bodies and ancestries; a larger document comes alone.
+        """
 
 
 def wanted(offers: list[Offer], own: list[Leaf]) -> list[Offer]:

@@ -66,24 +66,6 @@ class Task(NamedTuple):
     dry_run: bool = False
     on_progress: Callable[[Progress], object] | None = None
     out_of_time: Callable[[], bool] = lambda: False
-    ahead: Callable[[Generator[Load]], Generator[Load]] = lambda loads: loads  # may fetch one while another is taken
-
-
-def transfer(task: Task, tally: Tally) -> None:
-    """Bring everything that is new at the source to the target; `tally` is filled on the way.
-
-    `LimitReached` when the time is up; what was taken until then is remembered.
-    """
-    since = start = starting_point(task)
-    retry_refused(task, since, tally)
-    if is_at_end(task, since):
-        return
-    with closing(task.ahead(loads(task, since))) as coming:
-        for load in coming:
-            session = take(task, load, tally)
-            if load.is_last:
-                remember(task, session)
-                advance(task, start, load.position, tally)
 
 
 def loads(task: Task, since: Position) -> Generator[Load]:
@@ -94,6 +76,23 @@ def loads(task: Task, since: Position) -> Generator[Load]:
         for portion in portions(page, since, missing_of(task, page)):
             yield from fetched(task, portion)
         since, last = max(since, page.position), page.last
+
+
+def transfer(task: Task, tally: Tally, loads: Callable[[Task, Position], Generator[Load]] = loads) -> None:
+    """Bring everything that is new at the source to the target; `tally` is filled on the way. `loads`: how it is fetched.
+
+    `LimitReached` when the time is up; what was taken until then is remembered.
+    """
+    since = start = starting_point(task)
+    retry_refused(task, since, tally)
+    if is_at_end(task, since):
+        return
+    with closing(loads(task, since)) as coming:
+        for load in coming:
+            session = take(task, load, tally)
+            if load.is_last:
+                remember(task, session)
+                advance(task, start, load.position, tally)
 
 
 def starting_point(task: Task) -> Position:
@@ -146,8 +145,7 @@ def fetched(task: Task, portion: Portion) -> Generator[Load]:
         got = task.source.fetch(wanted) if wanted else Fetched([])
         texts = task.source.texts(got.leaves) if got.leaves else {}
         position = portion.since if got.rest else portion.position
-        witnesses = None if task.by.remembers else _last_entries(task.source, position)
-        yield Load(got, texts, position, read, not got.rest, witnesses)
+        yield Load(got, texts, position, read, not got.rest, witnesses_of(task, position))
         if not got.rest:
             return
         wanted, read = wanted[-got.rest :], 0
@@ -194,6 +192,11 @@ def retry_refused(task: Task, position: Position, tally: Tally) -> None:
             if portion.wanted:
                 for load in fetched(task, portion._replace(since=position, position=position)):
                     take(task, load, tally)
+
+
+def witnesses_of(task: Task, position: Position) -> list[tuple[int, str, str]] | None:
+    """What of the source's feed to keep, if the source cannot remember how far it was read."""
+    return None if task.by.remembers else _last_entries(task.source, position)
 
 
 def _last_entries(source: Peer, position: Position) -> list[tuple[int, str, str]]:

@@ -12,8 +12,6 @@ from replica.conflict import conflict_unid, versions, winner
 from replica.errors import BadDocument, Corrupt
 from replica.leaf import Leaf
 from replica.revision import Ancestor, Ancestry, Revision, entries
-from replica.rows import Rows
-from replica.store.nesting import driver_of
 
 
 class Stored(NamedTuple):
@@ -70,10 +68,6 @@ _DELETE = text("DELETE FROM leaf WHERE seq = :seq")
 _SET_WINNER = text("UPDATE leaf SET winner = :winner WHERE seq = :seq")
 _INSERT = "INSERT INTO leaf VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # the driver's own: it is the hot one
 _TOGETHER = 500  # parameters in one statement: SQLite takes 999 everywhere
-_ROWS_OF_MANY = """
-    SELECT unid, number, coalesce((SELECT text FROM foreign_revision f WHERE f.packed = leaf.packed), lower(hex(packed))),
-        deleted, verified, line, side, parents, CAST(marks AS BLOB), hash, CAST(body AS BLOB)
-    FROM leaf WHERE unid IN (SELECT value FROM json_each(?)) ORDER BY seq"""  # the driver's own, as rows are moved on as they are
 _REMEMBER_TEXT = text("INSERT OR IGNORE INTO foreign_revision VALUES (:packed, :text)")
 _NO_CONFLICTS_OF = text("DELETE FROM conflict_document WHERE ref = :ref")
 _INSERT_CONFLICT = text("INSERT INTO conflict_document VALUES (:unid, :ref, :number, :packed)")
@@ -210,16 +204,6 @@ def insert_rows(connection: Connection, rows: list[tuple[Any, ...]]) -> None:
     """Insert rows of the table of leaves, whole, with update sequences that nobody had."""
     if rows:
         connection.exec_driver_sql(_INSERT, rows)
-
-
-def rows_of_many(connection: Connection, wanted: Iterable[tuple[str, Revision]]) -> Rows:
-    """These leaves as rows, as far as they still are leaves."""
-    asked = {(unid, *revision) for unid, revision in wanted}
-    unids = json.dumps(list({unid for unid, _, _ in asked}))
-    found = driver_of(connection).execute(_ROWS_OF_MANY, (unids,)).fetchall()
-    chosen = [row for row in found if row[:3] in asked]
-    bodies = [row[-1] for row in chosen]
-    return Rows([(*row[:8], marks_of(row[8]), row[9], len(row[10])) for row in chosen], bodies)
 
 
 def remember_texts(connection: Connection, texts: dict[bytes, str]) -> None:

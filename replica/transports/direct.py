@@ -15,13 +15,14 @@ from replica import changes
 from replica.changes import Entry, Offer, Page
 from replica.clock import Clock
 from replica.engine.history import has_forked
-from replica.engine.peer import Batch, Fetched, Greeting, wanted
+from replica.engine.peer import Batch, Changed, Fetched, Greeting, wanted
 from replica.leaf import Leaf
 from replica.revision import Revision
 from replica.rows import Rows
 from replica.store.bulk import receive_rows
 from replica.store.identity import Identity, read_identity, renew
-from replica.store.leaves import foreign_texts, leaves_of_many, remember_texts, rows_of_many, update_sequence
+from replica.store.leaf_rows import rows_of_many, rows_since
+from replica.store.leaves import foreign_texts, leaves_of_many, remember_texts, update_sequence
 from replica.store.receive import refused
 from replica.store.sessions import Position, Session, save_session, sessions_with
 from replica.store.settings import read_setting, read_settings, write_setting
@@ -121,6 +122,14 @@ class DirectPeer:
         """These leaves, as far as they still are leaves."""
         with self.file.read() as connection:
             return Fetched(rows_of_many(connection, wanted))
+
+    def changed_leaves(self, since: Position, limit: int, size: int) -> Changed:
+        """What changed after `since`, with all leaves of these documents: what `changes`, `fetch` and `texts` say together."""
+        with self.file.read() as connection:
+            found = rows_since(connection, since.number, limit, size)
+            return Changed(
+                found.rows, foreign_texts(connection, found.rows), found.read, Position(found.position), found.last
+            )
 
     def texts(self, leaves: Iterable[Leaf]) -> dict[bytes, str]:
         """The texts of foreign revisions in the ancestries of these leaves."""

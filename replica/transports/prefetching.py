@@ -7,6 +7,7 @@ from collections.abc import Generator
 from typing import Generic, TypeVar
 
 from replica.engine.replicate import Task, transfer
+from replica.engine.whole import whole_loads
 from replica.tally import Tally
 
 T = TypeVar("T")
@@ -14,8 +15,8 @@ GIVE_UP_S = 1.0  # for what is on its way when nobody wants it any more
 
 
 def transfer_ahead(task: Task, tally: Tally) -> None:
-    """Do what `engine.replicate.transfer` does, and fetch each load while the one before it is taken."""
-    transfer(task._replace(ahead=ahead), tally)
+    """Do what `engine.replicate.transfer` does between replicas of ours, and fetch each load while the one before is taken."""
+    transfer(task, tally, lambda task, since: ahead(whole_loads(task, since)))
 
 
 def ahead(items: Generator[T]) -> Generator[T]:

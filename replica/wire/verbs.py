@@ -10,10 +10,11 @@ from replica.changes import Entry, Offer, Page
 from replica.engine.peer import AncestryLimit, Greeting
 from replica.revision import Revision
 from replica.rows import Row
-from replica.store.sessions import Position, Session
+from replica.store.sessions import Count, Position, Session
 from replica.tally import Failure, Tally
 
 LIMIT_MAX = 10_000  # feed entries in one page
+SIZE_MAX = 32 * 2**20  # bytes of bodies and ancestries in one answer; a single larger document comes alone
 WAIT_S_MAX = 25.0  # for something new: less than what stands between two ends takes for a dead line
 
 
@@ -46,6 +47,24 @@ class Leaves(msgspec.Struct):
     texts: list[tuple[bytes, str]]
 
 
+class Since(msgspec.Struct):
+    """Asks for `Changed`: at most `limit` documents, and `size` bytes of bodies and ancestries, or a single document."""
+
+    since: Position
+    limit: int
+    size: int
+
+
+class Changed(msgspec.Struct):
+    """The leaves of the documents in a part of the feed; `read`: how many documents, `position` and `last` as in a page."""
+
+    rows: list[Row]
+    texts: list[tuple[bytes, str]]
+    read: Count
+    position: Position
+    last: bool
+
+
 class Accept(msgspec.Struct):
     """A batch, in front of its bodies; asks for a `Tally`."""
 
@@ -70,6 +89,7 @@ QUESTIONS: dict[str, Any] = {
     "changes-up-to": UpTo,
     "changes-of": list[str],
     "missing": list[Offer],
+    "changed-leaves": Since,
     "fetch": list[tuple[str, Revision]],
     "texts": list[Row],
     "accept": Accept,
@@ -82,6 +102,7 @@ ANSWERS: dict[str, Any] = {
     "changes-up-to": list[Entry],
     "changes-of": list[Entry],
     "missing": list[int],
+    "changed-leaves": Changed,
     "fetch": Leaves,
     "texts": list[tuple[bytes, str]],
     "accept": Tally,

@@ -10,12 +10,13 @@ import hashlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 import replica
 from replica.changes import Offer
-from replica.engine.peer import Batch, Greeting, Peer
+from replica.engine.peer import Batch, Greeting, Ours, Peer
 from replica.leaf import Leaf, next_revision
 from replica.revision import Ancestry, Revision
 from replica.store.sessions import START, Session
@@ -61,6 +62,12 @@ def ours(because: str) -> pytest.MarkDecorator:
 def other_than(peer: Peer) -> Greeting:
     """The greeting of the one whose sessions are called "source"."""
     return peer.greet(None)._replace(ids=("source",), place="elsewhere")
+
+
+def clash(here: replica.Replica, unid: str) -> None:
+    """Give it a document with two leaves."""
+    both = [next_revision(unid, [], b'{"n":%d}' % n, n, LIMIT) for n in range(2)]
+    here.peer.accept(batch(*both), dry_run=False)
 
 
 def unmarked(leaf: Leaf) -> Leaf:
@@ -116,6 +123,31 @@ def test_the_feed_comes_in_pages_that_join_without_a_gap(here: replica.Replica, 
         seen += [entry.unid for entry in page.entries]
         since, last = page.position, page.last
     assert [str(n) for n in range(7)] == seen
+
+
+@ours("a CouchDB tells which revisions there are before it gives any")
+@pytest.mark.parametrize(("limit", "size"), [(1000, 2**20), (1, 2**20), (1000, 1), (1000, 40), (2, 40)])
+def test_the_feed_comes_with_its_documents_too(here: replica.Replica, peer: Peer, limit: int, size: int) -> None:
+    """In parts that join without a gap, each with all leaves of its documents, once at their latest change."""
+    clash(here, "c")
+    a, _ = (here.put({"n": 1}, unid=unid) for unid in ("a", "b"))
+    here.delete(here.put({}, unid="d"))
+    here.put(a)
+    clash(here, "e")
+    told, brought, since, last = [], [], START, False
+    while not last:
+        part = cast(Ours, peer).changed_leaves(since, limit, size)
+        unids = list(dict.fromkeys(leaf.unid for leaf in part.leaves))
+        assert len(unids) == part.read <= limit
+        assert len(unids) == 1 or sum(len(leaf.body) + 16 * leaf.ancestry.length for leaf in part.leaves) <= size
+        brought += [(leaf.unid, leaf.revision, leaf.body) for leaf in part.leaves]
+        told += unids
+        since, last = part.position, part.last
+    page = peer.changes(START, 1000)
+    wanted = [(offer.unid, offer.revision) for entry in page.entries for offer in entry.offers]
+    assert page.position == since
+    assert sorted(entry.unid for entry in page.entries) == sorted(told)
+    assert sorted((leaf.unid, leaf.revision, leaf.body) for leaf in peer.fetch(wanted).leaves) == sorted(brought)
 
 
 def test_it_tells_when_there_is_something_new(here: replica.Replica, peer: Peer) -> None:

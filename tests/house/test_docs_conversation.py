@@ -22,7 +22,18 @@ from tests.house.source import ROOT
 
 PAGE = (ROOT / "docs" / "conversation.md").read_text(encoding="utf-8")
 SHOWN = re.findall(r'^```text\n(\{"protocol".*?\n)```$', PAGE, re.MULTILINE | re.DOTALL)
-OBJECTS = [verbs.Greet, verbs.Changes, verbs.UpTo, verbs.Leaves, verbs.Accept, verbs.Snapshot, Tally, Failure]
+OBJECTS = [
+    verbs.Greet,
+    verbs.Changes,
+    verbs.UpTo,
+    verbs.Since,
+    verbs.Changed,
+    verbs.Leaves,
+    verbs.Accept,
+    verbs.Snapshot,
+    Tally,
+    Failure,
+]
 LISTS = [Greeting, Session, Position, Page, Entry, Offer, Revision]
 
 

@@ -90,6 +90,28 @@ def test_both_lanes_and_the_dry_run_give_the_same(
         assert counts == same_counts == foreseen
 
 
+@histories(40)
+@given(steps, st.sampled_from([1, 20, 2**20]), st.sampled_from([1, 2, 5, 1000]), st.sampled_from([1, 300, 2**20]))
+def test_what_is_poured_into_an_empty_replica_is_what_is_asked_for(
+    steps: list[Any], limit: int, batch: int, size: int
+) -> None:
+    """The feed with its documents brings what the feed, the choice and the documents bring one after the other."""
+    with World(3) as world, pytest.MonkeyPatch.context() as patch:
+        source, empty, other = (twin.library for twin in world.twins)
+        world.twins = world.twins[:1]
+        live_through(world, [(how, 0, *rest) for how, _, *rest in steps if how != "replicate"])
+        patch.setattr("replica.engine.replicate.BATCH_BYTES", size)
+        outcomes = []
+        for way, target in (("general", empty), ("whole", other)):
+            target.settings["document-size-max"] = limit
+            with small_batches(batch):
+                report = replicate(target, source, "pull", lane=way)
+            report.seconds = 0
+            outcomes.append((report.to_dict(), everything(target), target.compare(source)))
+            target.close()
+        assert outcomes[0] == outcomes[1]
+
+
 @pytest.mark.parametrize("way", ["file", "http"])
 @histories(15)
 @given(steps=steps)

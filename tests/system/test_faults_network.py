@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
 from replica.errors import ReplicaError, TransportError
 from tests.faults.wire import KINDS, WAYS, Flaw, spread
-from tests.system.wire_rig import COUCHDB, NATIVE, Outcome, Rig, impatient, rig
+from tests.system.wire_rig import COUCHDB, NATIVE, Outcome, Rig, impatient, make_empty, rig
 
 pytestmark = pytest.mark.system
 
@@ -28,6 +28,12 @@ def apart() -> Iterator[Rig]:
         yield made
 
 
+@pytest.fixture(scope="module")
+def empty() -> Iterator[Rig]:
+    with rig(make_empty) as made:
+        yield made
+
+
 @pytest.fixture
 def note(record_property: Callable[[str, object], None]) -> Note:
     def write(protocol: str, kind: str, way: str, ends: Counter[str]) -> None:
@@ -37,13 +43,21 @@ def note(record_property: Callable[[str, object], None]) -> Note:
     return write
 
 
-def sweep(apart: Rig, protocol: str, kind: str, way: str, count: int, luck: random.Random) -> Counter[str]:
-    """Replicate in every direction with flaws all along; how it ended, and how often."""
+def sweep(
+    apart: Rig,
+    protocol: str,
+    kind: str,
+    way: str,
+    count: int,
+    luck: random.Random,
+    directions: Sequence[str] = DIRECTIONS,
+) -> Counter[str]:
+    """Replicate in these directions with flaws all along; how it ended, and how often."""
     ends: Counter[str] = Counter()
     problems = []
-    for direction in DIRECTIONS:
+    for direction in directions:
         size = len(apart.carried(direction, protocol)[way])
-        for flaw in spread(kind, way, size, count // len(DIRECTIONS), luck):
+        for flaw in spread(kind, way, size, count // len(directions), luck):
             try:
                 outcome = apart.run(direction, protocol, flaw)
                 assert_said(outcome, protocol, flaw)
@@ -82,6 +96,25 @@ def test_a_wire_that_is_bad_anywhere_loses_nothing(apart: Rig, protocol: str, ki
     with impatient():
         ends = sweep(apart, PROTOCOLS[protocol], kind, way, MANY, random.Random())
     note(protocol, kind, way, ends)
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_bad_wire_loses_nothing_on_its_way_to_an_empty_replica(empty: Rig, kind: str, way: str, note: Note) -> None:
+    with impatient():
+        ends = sweep(empty, NATIVE, kind, way, 3, random.Random(f"empty {kind} {way}"), ["pull"])
+    note("our own", kind, way, ends)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_wire_that_is_bad_anywhere_loses_nothing_on_its_way_to_an_empty_replica(
+    empty: Rig, kind: str, way: str, note: Note
+) -> None:
+    with impatient():
+        ends = sweep(empty, NATIVE, kind, way, MANY // len(DIRECTIONS), random.Random(), ["pull"])
+    note("our own", kind, way, ends)
 
 
 @pytest.mark.parametrize("way", WAYS)

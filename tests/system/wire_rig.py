@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -19,8 +19,10 @@ import replica.transports.couchdb.documents
 import replica.transports.couchdb.feed
 import replica.transports.couchdb.writing
 import replica.transports.retrying
+from replica.clock import system_clock
 from replica.engine.peer import Batch
 from replica.leaf import Leaf, next_revision
+from replica.replica import create_empty
 from replica.revision import Ancestor, Ancestry, Revision
 from replica.store.sessions import START, Session
 from replica.transports.address import Address
@@ -81,20 +83,16 @@ def leaves_of(hub: replica.Replica) -> dict[str, list[Leaf]]:
 
 
 class Rig:
-    """Two replicas of a database, apart, of which fresh copies are made for every run; one of them is served.
+    """Two replicas of a database, as `make` makes them, of which fresh copies are made for every run; one is served."""
 
-    They met before. Since then documents were saved, deleted and resolved at both, some of them the same ones, and others
-    came from a system whose revisions are not ours.
-    """
-
-    def __init__(self, server: str, folder: Path) -> None:
+    def __init__(self, server: str, folder: Path, make: Callable[[Path, Path], None]) -> None:
         address = urlsplit(server)
         self._server = (address.hostname or "", address.port or 0)
         self._client = httpx2.Client(base_url=server, timeout=60, trust_env=False)
         self._folder = folder
         self._count = 0
         self._here, self._there = folder / "HERE.db", folder / "THERE.db"
-        make_apart(self._here, self._there)
+        make(self._here, self._there)
         self.before = self.states(self._here, self._there)
         self.together = {protocol: self._united(protocol) for protocol in (NATIVE, COUCHDB)}
         assert self.together[NATIVE][0] == self.together[NATIVE][1]
@@ -224,7 +222,11 @@ class Rig:
 
 
 def make_apart(here: Path, there: Path) -> None:
-    """Two files of replicas that met, and went apart."""
+    """Two files of replicas that met, and went apart.
+
+    Documents were saved, deleted and resolved at both, some of them the same ones, and others came from a system whose
+    revisions are not ours.
+    """
     with replica.create(there, title="Orders") as hub, hub.copy(here) as laptop:
         for n in range(4):
             hub.put({"by": f"old {n}", "n": n}, unid=f"shared/{n}")
@@ -243,6 +245,16 @@ def make_apart(here: Path, there: Path) -> None:
         save(hub, "edited", "shared/2")
         laptop.delete("shared/2")
         hub.delete("shared/3")
+
+
+def make_empty(here: Path, there: Path) -> None:
+    """The same, brought together there; and a replica that has nothing yet."""
+    full = here.with_suffix(".full")
+    make_apart(full, there)
+    replica.replicate(full, there)
+    full.unlink()
+    with replica.open(there) as hub:
+        create_empty(here, hub.identity.replica_id, "", system_clock).close()
 
 
 def save(at: replica.Replica, by: str, unid: str) -> None:
@@ -264,7 +276,7 @@ def receive(at: replica.Replica, name: str) -> None:
 
 
 @contextmanager
-def rig() -> Iterator[Rig]:
+def rig(make: Callable[[Path, Path], None] = make_apart) -> Iterator[Rig]:
     """A rig with its server, in a folder in memory; everything is sent in small parts."""
     folder = Path(new_folder())
     with pytest.MonkeyPatch.context() as patch, serving(folder) as server:
@@ -272,7 +284,7 @@ def rig() -> Iterator[Rig]:
         patch.setattr(replica.engine.replicate, "BATCH_BYTES", 200)
         patch.setattr(replica.transports.couchdb.documents, "ENOUGH", 300)
         patch.setattr(replica.transports.couchdb.writing, "BYTES", 600)
-        made = Rig(server, folder)
+        made = Rig(server, folder, make)
         yield made
         made.close()
     shutil.rmtree(folder)

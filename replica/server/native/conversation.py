@@ -16,7 +16,7 @@ from replica.server.endpoint import Endpoint
 from replica.transports.direct import DirectPeer
 from replica.wire import coding
 from replica.wire.messages import MEDIA_TYPE, Message, read, written
-from replica.wire.verbs import LIMIT_MAX, QUESTIONS, WAIT_S_MAX, Accept, Leaves
+from replica.wire.verbs import LIMIT_MAX, QUESTIONS, SIZE_MAX, WAIT_S_MAX, Accept, Changed, Leaves
 
 Act = Callable[[DirectPeer, Message], Any]
 
@@ -55,6 +55,14 @@ def fetch(peer: DirectPeer, message: Message) -> Any:
     """Leaves, and the texts that belong to them."""
     rows = Rows.of(peer.fetch(message.understood(QUESTIONS["fetch"])).leaves)
     return Leaves(rows.rows, list(peer.texts(rows).items())), rows
+
+
+def changed_leaves(peer: DirectPeer, message: Message) -> Any:
+    """A part of the feed, with all leaves of its documents."""
+    say = message.understood(QUESTIONS["changed-leaves"])
+    found = peer.changed_leaves(say.since, _bounded(say.limit), min(say.size, SIZE_MAX))
+    rows = Rows.of(found.leaves)
+    return Changed(rows.rows, list(found.texts.items()), found.read, found.position, found.last), rows
 
 
 def texts(peer: DirectPeer, message: Message) -> Any:
@@ -149,6 +157,7 @@ ENDPOINTS = [
     _resource("changes-up-to", changes_up_to),
     _resource("changes-of", changes_of),
     _resource("missing", missing),
+    _resource("changed-leaves", changed_leaves),
     _resource("fetch", fetch),
     _resource("texts", texts),
     _resource("accept", accept, writes=True),
