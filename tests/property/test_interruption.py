@@ -71,3 +71,15 @@ def test_what_is_merged_before_the_rest_of_it_is_sent() -> None:
         world.meddle(2, 3, "pull", "attached", 12, {"a": 2})
         world.meddle(6, 5, "push", "general", 9, {"$ConflictAction": "conflict"})
         world.settle(0)
+
+
+def test_a_document_that_asked_to_be_merged_and_says_so_no_more() -> None:
+    """The soak found (seed 20261125) that the oracle took only a document that still says so for one that may be merged."""
+    with World(2, clocks=("absurd",), batch=1) as world:
+        world.meddle_at_target(0, 0, "pull", 2, {"a": 0})
+        world.edit(0, 0, 0, {"$ConflictAction": "merge"})
+        world.edit(1, 0, 0, {"a": 0})
+        world.ask_twice(0, 0, "both", "attached", 2)
+        world.edit(0, 0, 0, {"a": 0})
+        world.load(3, 2, {"a": 0})
+        world.settle(0)
