@@ -31,9 +31,7 @@ class HTTPPeer:
     def __init__(self, web: Web) -> None:
         self.web = web
         self._exchange = Exchange(web)
-        self._greeted: tuple[Greeting | None, bool, Greeting] | None = (
-            None  # by `introduce`, and nothing was said since
-        )
+        self._greeted: tuple[Greeting | None, bool, int, Greeting] | None = None  # by `introduce`
         self._fetched: tuple[Sequence[Leaf], dict[bytes, str]] = ((), {})
         self._reached: tuple[str, Position] = ("", START)  # in which session, by what was accepted last
 

@@ -1,13 +1,18 @@
-"""While one batch is being written, the next one is on its way: a thread goes one step ahead."""
+"""While one batch is being written, the next one is on its way, and the source is told of the one before: by threads."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator
-from typing import Generic, TypeVar
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, Generic, TypeVar, cast
 
+from replica.engine.peer import Ours
 from replica.engine.replicate import Task, transfer
 from replica.engine.whole import whole_loads
+from replica.errors import LimitReached
+from replica.store.sessions import Session
 from replica.tally import Tally
 
 T = TypeVar("T")
@@ -15,45 +20,85 @@ GIVE_UP_S = 1.0  # for what is on its way when nobody wants it any more
 
 
 def transfer_ahead(task: Task, tally: Tally) -> None:
-    """Do what `engine.replicate.transfer` does between replicas of ours, and fetch each load while the one before is taken."""
-    transfer(task, tally, lambda task, since: ahead(whole_loads(task, since)))
+    """Do what `engine.replicate.transfer` does between replicas of ours; meanwhile fetch the next load, and let the source
+    remember the last.
+    """
+    with remembering_later(cast(Ours, task.source)) as source:
+        transfer(task._replace(source=source), tally, lambda task, since: ahead(whole_loads(task, since)))
 
 
 def ahead(items: Generator[T]) -> Generator[T]:
     """The same items. While one is used, the next one is made in another thread; never more than one."""
-    step = _Step(items)
+    end = object()
+    making = partial(next, items, end)
+    errand = _Errand(making)
     try:
-        while step.brought_one():
-            item = step.item
-            step = _Step(items)
-            yield item
+        while (item := errand.result()) is not end:
+            errand = _Errand(making)
+            yield cast(T, item)
     finally:
-        step.join(GIVE_UP_S)
+        errand.join(GIVE_UP_S)
 
 
-class _Step(threading.Thread, Generic[T]):
-    """Makes one item. A daemon: whoever is interrupted does not wait for a peer that says nothing."""
+@contextmanager
+def remembering_later(source: Ours) -> Iterator[Ours]:
+    """The same peer, but whoever lets it remember something need not wait for that, only for what it was to remember before.
 
-    item: T
+    At the end of the block all is remembered, unless there was an error: then the two agree on something earlier.
+    """
+    later = _RemembersLater(source)
+    try:
+        yield cast(Ours, later)
+    except LimitReached:
+        later.finish()
+        raise
+    except BaseException:
+        later.give_up()
+        raise
+    later.finish()
 
-    def __init__(self, items: Generator[T]) -> None:
+
+class _RemembersLater:
+    def __init__(self, source: Ours) -> None:
+        self._source = source
+        self._errand: _Errand[None] | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._source, name)
+
+    def remember(self, session: Session) -> None:
+        self.finish()
+        self._errand = _Errand(partial(self._source.remember, session))
+
+    def finish(self) -> None:
+        errand, self._errand = self._errand, None
+        if errand is not None:
+            errand.result()
+
+    def give_up(self) -> None:
+        if self._errand is not None:
+            self._errand.join(GIVE_UP_S)
+
+
+class _Errand(threading.Thread, Generic[T]):
+    """Does one thing. A daemon: whoever is interrupted does not wait for a peer that says nothing."""
+
+    def __init__(self, act: Callable[[], T]) -> None:
         super().__init__(name="prefetching", daemon=True)
-        self._items = items
-        self._ended = False
+        self._act = act
+        self._result: T
         self._error: BaseException | None = None
         self.start()
 
     def run(self) -> None:
         try:
-            self.item = next(self._items)
-        except StopIteration:
-            self._ended = True
-        except BaseException as error:  # noqa: BLE001 - it is raised where the item is waited for
+            self._result = self._act()
+        except BaseException as error:  # noqa: BLE001 - it is raised where the result is waited for
             self._error = error
 
-    def brought_one(self) -> bool:
-        """Wait for the item; whether there was one. Raises what was raised in making it."""
+    def result(self) -> T:
+        """Wait for what comes of it. Raises what was raised in doing it."""
         self.join()
         if self._error is not None:
             raise self._error
-        return not self._ended
+        return self._result
