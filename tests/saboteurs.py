@@ -109,7 +109,7 @@ class Forgetful:
         """It cannot take a new name either."""
         return self._peer.greet(other, True)._replace(remembers=False)
 
-    def remember(self, session: Any) -> None:
+    def remember(self, *sessions: Any) -> None:
         """Nobody should ask."""
         raise AssertionError("a source that cannot remember was asked to")
 

@@ -108,8 +108,8 @@ class Peer(Protocol):
     def accept(self, batch: Batch, dry_run: bool) -> Tally:
         """Take in a batch and remember it, with what it did, in one transaction; `dry_run` counts and takes nothing."""
 
-    def remember(self, session: Session) -> None:
-        """Remember, as the source, what the receiving side has durably."""
+    def remember(self, *sessions: Session) -> None:
+        """Remember, as the source, what the receiving side has durably; all of it or nothing."""
 
 
 class Ours(Peer, Protocol):

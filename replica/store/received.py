@@ -1,19 +1,20 @@
-"""A database file that came from elsewhere, before anything else is done with it: is it what a file of ours is?
-
-The bytes of documents are not looked at here: whoever takes the file checks them row by row.
-"""
+"""A database file that came from elsewhere, before anything else is done with it: is it what a file of ours is?"""
 
 from __future__ import annotations
 
 import functools
 import sqlite3
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import Any
 
 from replica.errors import Corrupt, NotADatabase
 from replica.store.callbacks import looked_at
 from replica.store.faults import translated
+from replica.store.intact import damaged_rows
+from replica.store.leaves import update_sequence
+from replica.store.opening import unfinished_engine
 from replica.store.schema import check_schema, create_schema
 from replica.store.sqlite import MEMORY, SQLiteFile
 
@@ -24,10 +25,10 @@ _NOT_ONE_WINNER = "SELECT unid FROM leaf GROUP BY unid HAVING sum(winner) <> 1 L
 Shape = dict[str, list[Any]]
 
 
-def check_received(path: str, look: Callable[[], object]) -> None:
+def check_received(path: str, look: Callable[[], object]) -> tuple[int, list[int]]:
     """Refuse what this version would not have made: `NotADatabase`, `TooNew`, `TooOld`; `Corrupt` if its parts disagree.
 
-    `look` is called now and then meanwhile.
+    Up to which update sequence its rows were looked at, and which of them are damaged. `look` is called now and then.
     """
     with translated(path), closing(sqlite3.connect(path, isolation_level=None)) as connection:
         names = ("application_id", "user_version")
@@ -35,11 +36,19 @@ def check_received(path: str, look: Callable[[], object]) -> None:
         found = _shape(connection)
         if connection.execute(_OTHERS).fetchone() or any(found.get(name) != its for name, its in _ours().items()):
             raise NotADatabase(f"{path} has not the tables that a file of ours has")
-        with looked_at(connection, look):
+        with ThreadPoolExecutor(1, "checking") as thread, looked_at(connection, look):
+            looking = thread.submit(_damaged, path)
             (said,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
             undecided = connection.execute(_NOT_ONE_WINNER).fetchone()
         if said != "ok" or undecided:
             raise Corrupt(f"{path}: {said if said != 'ok' else 'a document does not have one winner'}")
+        return looking.result()
+
+
+def _damaged(path: str) -> tuple[int, list[int]]:
+    with translated(path), unfinished_engine(path).connect() as connection:
+        until = update_sequence(connection)
+        return until, damaged_rows(connection, 0, until)
 
 
 @functools.cache

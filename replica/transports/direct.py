@@ -152,10 +152,11 @@ class DirectPeer:
             return done.tally
         return tally
 
-    def remember(self, session: Session) -> None:
+    def remember(self, *sessions: Session) -> None:
         """Note what the receiving side has durably."""
         with self.file.write() as connection:
-            save_session(connection, session)
+            for session in sessions:
+                save_session(connection, session)
 
 
 @functools.cache

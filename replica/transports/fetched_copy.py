@@ -29,8 +29,7 @@ def fetch_copy(source: HTTPPeer, path: str, now_ms: int, progress: Progress) -> 
                     progress(file.tell(), snapshot.size)
                     if file.tell() > snapshot.size:
                         raise Garbled("the file is larger than it should be")
-        check_received(unfinished, lambda: progress(snapshot.size, snapshot.size))
-        sessions = settle(path, unfinished, 0, [], now_ms)
+        checked, damaged = check_received(unfinished, lambda: progress(snapshot.size, snapshot.size))
+        sessions = settle(path, unfinished, checked, damaged, now_ms)
     with suppress(ReplicaError):  # what the server does not remember it will compare when the two meet
-        for session in sessions:
-            source.remember(session)
+        source.remember(*sessions)

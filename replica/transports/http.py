@@ -129,9 +129,9 @@ class HTTPPeer:
         tally: Tally = self._exchange.said("accept", head, rows).understood(ANSWERS["accept"])
         return tally
 
-    def remember(self, session: Session) -> None:
+    def remember(self, *sessions: Session) -> None:
         """Let the replica there note what the receiving side has."""
-        self._exchange.ask("remember", session)
+        self._exchange.ask("remember", sessions)
 
     def streamed(self, verb: str) -> AbstractContextManager[tuple[Any, Iterator[bytes]]]:
         """What the replica there says to this, and the content behind it, which is read within the block."""

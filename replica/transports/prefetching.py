@@ -66,9 +66,9 @@ class _RemembersLater:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._source, name)
 
-    def remember(self, session: Session) -> None:
+    def remember(self, *sessions: Session) -> None:
         self.finish()
-        self._errand = _Errand(partial(self._source.remember, session))
+        self._errand = _Errand(partial(self._source.remember, *sessions))
 
     def finish(self) -> None:
         errand, self._errand = self._errand, None

@@ -93,7 +93,7 @@ QUESTIONS: dict[str, Any] = {
     "fetch": list[tuple[str, Revision]],
     "texts": list[Row],
     "accept": Accept,
-    "remember": Session,
+    "remember": list[Session],
     "snapshot": None,
 }
 ANSWERS: dict[str, Any] = {

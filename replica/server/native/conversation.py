@@ -80,7 +80,7 @@ def accept(peer: DirectPeer, message: Message) -> Any:
 
 def remember(peer: DirectPeer, message: Message) -> Any:
     """Note what the receiving side has."""
-    peer.remember(message.understood(QUESTIONS["remember"]))
+    peer.remember(*message.understood(QUESTIONS["remember"]))
 
 
 def _bounded(limit: int) -> int:

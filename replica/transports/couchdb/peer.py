@@ -7,6 +7,7 @@ the sessions (`memory`). What it is called comes from the server's uuid and its 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 
 import msgspec
 
@@ -145,9 +146,10 @@ class CouchPeer:
         """The texts of foreign revisions in the ancestries of the leaves that were fetched last."""
         return self._documents.texts
 
-    def remember(self, session: Session) -> None:
+    def remember(self, *sessions: Session) -> None:
         """Note what the receiving side has durably."""
-        self._note(session.peer).change(lambda value: with_session(value, session))
+        for session in sessions:
+            self._note(session.peer).change(partial(with_session, session=session))
 
     # -- as a target
 
