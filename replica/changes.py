@@ -8,27 +8,27 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, text
 
 from replica.revision import Revision
-from replica.store.leaves import REVISION_TEXT, revision_of, update_sequence
+from replica.store.leaves import update_sequence
 from replica.store.sessions import Count, Position
+from replica.store.texts import REVISION_TEXT, is_readable, revision_of, stored_unid, told_apart, unid_of
 
 _OFFER = (
-    "leaf.unid, leaf.number, leaf.packed, leaf.deleted, leaf.verified, leaf.winner, leaf.hash, leaf.size, "
-    f"length(leaf.line) / 16 + length(leaf.side) / 24 AS ancestors, {REVISION_TEXT}"
+    f"leaf.seq, {stored_unid('leaf.unid')} AS unid, leaf.number, leaf.packed, leaf.deleted, leaf.verified, leaf.winner, "
+    f"leaf.hash, leaf.size, length(leaf.line) / 16 + length(leaf.side) / 24 AS ancestors, {REVISION_TEXT}"
 )
 _SEVERAL = "EXISTS (SELECT 1 FROM leaf o WHERE o.unid = leaf.unid AND o.seq <> leaf.seq) AS several"
 _LATEST = "NOT EXISTS (SELECT 1 FROM leaf o WHERE o.unid = leaf.unid AND o.seq > leaf.seq)"
 _UNIDS = "(SELECT value FROM json_each(:unids))"
-_SINCE = text(
-    f"SELECT leaf.seq, {_OFFER}, {_SEVERAL} FROM leaf WHERE seq > :since AND {_LATEST} ORDER BY seq LIMIT :limit"
-)
+_SINCE = text(f"SELECT {_OFFER}, {_SEVERAL} FROM leaf WHERE seq > :since AND {_LATEST} ORDER BY seq LIMIT :limit")
 _BEFORE = text(
-    f"SELECT leaf.seq, {_OFFER}, {_SEVERAL} FROM leaf WHERE seq < :before AND {_LATEST} ORDER BY seq DESC LIMIT :limit"
+    f"SELECT {_OFFER}, {_SEVERAL} FROM leaf WHERE seq < :before AND {_LATEST} ORDER BY seq DESC LIMIT :limit"
 )
-_OF = text(f"SELECT leaf.seq, {_OFFER}, {_SEVERAL} FROM leaf WHERE unid IN {_UNIDS} AND {_LATEST} ORDER BY seq")
+_OF = text(f"SELECT {_OFFER}, {_SEVERAL} FROM leaf WHERE unid IN {_UNIDS} AND {_LATEST} ORDER BY seq")
+_IN = text(f"SELECT {_OFFER}, {_SEVERAL} FROM leaf WHERE seq IN (SELECT value FROM json_each(:rows))")
 _PENDING = "SELECT count(DISTINCT unid) FROM leaf {} WHERE seq > :since"
 _PENDING_NEAR, _PENDING_FAR = text(_PENDING.format("")), text(_PENDING.format("INDEXED BY leaf_unid"))
 _NEAR = 1000  # beyond, walking the whole index is cheaper than reading that many rows
-_STARTING = text("SELECT DISTINCT unid FROM leaf WHERE unid >= :prefix AND unid < :behind")
+_STARTING = text(f"SELECT DISTINCT {stored_unid('unid')} FROM leaf WHERE unid >= :prefix AND unid < :behind")
 _MERGED = text(f"SELECT DISTINCT unid FROM leaf WHERE unid IN {_UNIDS} AND side <> x''")
 _ALL_LEAVES = text(f"SELECT {_OFFER} FROM leaf WHERE unid IN {_UNIDS}")
 
@@ -84,8 +84,12 @@ def changes_before(connection: Connection, before: int, limit: int) -> Page:
 
 
 def changes_of(connection: Connection, unids: list[str]) -> list[Entry]:
-    """The entries of these documents; those that are not here are left out."""
-    return _entries(connection, connection.execute(_OF, {"unids": json.dumps(unids)}).all())
+    """The entries of these documents, and of rows that could not be read; those that are not here are left out."""
+    texts, numbers = told_apart(unids)
+    rows = list(connection.execute(_OF, {"unids": json.dumps(texts)}))
+    if numbers:
+        rows = sorted([*rows, *connection.execute(_IN, {"rows": json.dumps(numbers)})], key=lambda row: row.seq)
+    return _entries(connection, rows)
 
 
 def pending_since(connection: Connection, since: int) -> int:
@@ -97,7 +101,8 @@ def pending_since(connection: Connection, since: int) -> int:
 def unids_starting(connection: Connection, prefix: str) -> list[str]:
     """The UNIDs of all documents, deleted or not, whose UNID begins so; the prefix does not end with the last character."""
     behind = prefix[:-1] + chr(ord(prefix[-1]) + 1)
-    return list(connection.execute(_STARTING, {"prefix": prefix, "behind": behind}).scalars())
+    found = connection.execute(_STARTING, {"prefix": prefix, "behind": behind}).scalars()
+    return [unid for unid in (unid_of(stored, 0) for stored in found) if is_readable(unid)]
 
 
 def merged_among(connection: Connection, unids: list[str]) -> set[str]:
@@ -106,16 +111,17 @@ def merged_among(connection: Connection, unids: list[str]) -> set[str]:
 
 
 def _entries(connection: Connection, rows: Any) -> list[Entry]:
-    several = json.dumps([row.unid for row in rows if row.several])
+    offers = [(row.seq, _offer(row)) for row in rows]
+    several = json.dumps([offer.unid for (_, offer), row in zip(offers, rows, strict=True) if row.several])
     leaves: dict[str, list[Offer]] = {}
-    for row in connection.execute(_ALL_LEAVES, {"unids": several}) if several != "[]" else ():
-        leaves.setdefault(row.unid, []).append(_offer(row))
+    for offer in map(_offer, connection.execute(_ALL_LEAVES, {"unids": several}) if several != "[]" else ()):
+        leaves.setdefault(offer.unid, []).append(offer)
     for found in leaves.values():
         found.sort(key=lambda offer: (offer.winner, not offer.deleted, offer.revision), reverse=True)
-    return [Entry(row.seq, row.unid, leaves.get(row.unid) or [_offer(row[1:-1])]) for row in rows]
+    return [Entry(seq, offer.unid, leaves.get(offer.unid) or [offer]) for seq, offer in offers]
 
 
 def _offer(row: Any) -> Offer:
-    unid, number, packed, deleted, verified, winner, digest, size, ancestors, foreign = row
+    seq, unid, number, packed, deleted, verified, winner, digest, size, ancestors, foreign = row[:11]
     revision = revision_of(number, packed, foreign)
-    return Offer(unid, revision, bool(deleted), bool(verified), bool(winner), digest, size, ancestors)
+    return Offer(unid_of(unid, seq), revision, bool(deleted), bool(verified), bool(winner), digest, size, ancestors)

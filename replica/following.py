@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from replica.changes import changes_since
 from replica.store.sqlite import SQLiteFile
+from replica.store.texts import is_readable
 
 PAGE = 500
 POLL_S = 0.1  # how often a live feed looks whether anyone, in any process, has written
@@ -30,6 +31,8 @@ def follow(file: SQLiteFile, since: int, live: bool) -> Iterator[Change]:
         with file.read() as connection:
             page = changes_since(connection, since, PAGE)
         for entry in page.entries:
+            if not is_readable(entry.unid):
+                continue  # `verify` tells of the damage
             winner = entry.offers[0]
             leaves = [str(offer.revision) for offer in entry.offers]
             yield Change(entry.sequence, entry.unid, leaves[0], winner.deleted, leaves)

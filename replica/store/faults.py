@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,8 +23,10 @@ _KINDS: dict[int, type[ReplicaError]] = {
     sqlite3.SQLITE_IOERR: DiskError,
     sqlite3.SQLITE_CANTOPEN: DiskError,
 }
-_OTHER_DAMAGE = (  # what has no code of its own: the driver's complaint about a text, and tables that are not ours
-    "decode to UTF-8",
+_NO_TEXT = "decode to UTF-8"  # the driver's complaint
+_TABLE = re.compile(r"\bFROM (?!foreign_revision)(?:main\.|source\.)?(\w+)")  # that one is read as bytes wherever it is
+_OTHER_DAMAGE = (  # what has no code of its own, as tables that are not ours
+    _NO_TEXT,
     "malformed JSON",
     "no such table",
     "no such column",
@@ -37,7 +40,7 @@ def translated(path: str) -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        raise _ours(error.orig, path) or error from error
+        raise _unreadable(error, path) or _ours(error.orig, path) or error from error
     except sqlite3.Error as error:
         raise _ours(error, path) or error from error
 
@@ -51,6 +54,14 @@ def file_errors(path: str) -> Iterator[None]:
         raise ReadOnly(f"{path} cannot be written") from error
     except OSError as error:
         raise DiskError(f"{path}: {error.strerror}") from error
+
+
+def _unreadable(error: DBAPIError, path: str) -> Corrupt | None:
+    """The driver names a column; a person looks for the table."""
+    if _NO_TEXT not in str(error.orig):
+        return None
+    table = _TABLE.search(error.statement or "")
+    return Corrupt(f"{path}: {f'the table {table[1]}' if table else 'a table'} holds bytes that are no text")
 
 
 def _ours(error: BaseException | None, path: str) -> ReplicaError | None:

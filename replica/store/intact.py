@@ -12,32 +12,37 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
 from replica.conflict import has_shape
+from replica.document import check_unid
 from replica.errors import BadDocument
 from replica.marks import check_marks
 from replica.revision import WIDTH, Ancestry, entries, packed_id
-from replica.store.leaves import marks_of, update_sequence
+from replica.store.leaves import update_sequence
 from replica.store.nesting import driver_of
 from replica.store.sqlite import SQLiteFile
+from replica.store.texts import NO_REVISION, REVISION_TEXT, marks_of, revision_of
 
 CHUNK = 500
+NONSENSE = (AttributeError, TypeError, ValueError)  # what comes of values that no row of ours can have
 
-_NAMED = (  # what can be told of a row in SQL: it has a place and a UNID
-    "winner IN (0, 1) AND unid > '' AND substr(unid, 1, 1) <> '_' AND instr(unid, char(0)) = 0"
-    " AND length(CAST(unid AS BLOB)) <= 4096"
+_PLACED = "winner IN (0, 1) AND typeof(unid) = 'text'"
+_NAMED = (  # as most are; of others more than SQL can say is to be asked
+    "unid > '' AND substr(unid, 1, 1) <> '_' AND instr(unid, char(0)) = 0 AND length(CAST(unid AS BLOB)) <= 4096"
 )
-_FITS = f"{_NAMED} AND length(line) % 16 = 0 AND length(line) / 16 < number AND length(side) % 24 = 0"
+_FITS = f"{_PLACED} AND length(line) % 16 = 0 AND length(line) / 16 < number AND length(side) % 24 = 0"
 _ORDINARY = f"""
-    number = 1 AND NOT deleted AND verified AND marks = '' AND line = x'' AND side = x'' AND parents = x'' AND {_NAMED}"""
+    number = 1 AND NOT deleted AND verified AND marks = '' AND line = x'' AND side = x'' AND parents = x''
+    AND typeof(packed) = 'blob' AND {_PLACED} AND {_NAMED}"""
 _ROWS = f"""
-    SELECT seq, packed, hash, CASE WHEN {_ORDINARY} THEN CAST(body AS BLOB) END
+    SELECT seq, CAST(unid AS BLOB), packed, hash, CASE WHEN {_ORDINARY} THEN CAST(body AS BLOB) END
     FROM leaf WHERE seq > ? AND seq <= ?"""  # no body: one to look at closely
 _CLOSELY = f"""
-    SELECT seq, {_FITS}, number, packed, line, side, parents, deleted, verified, CAST(marks AS BLOB), hash, CAST(body AS BLOB)
+    SELECT seq, {_FITS}, CAST(unid AS BLOB), {REVISION_TEXT},
+        number, packed, line, side, parents, deleted, verified, CAST(marks AS BLOB), hash, CAST(body AS BLOB)
     FROM leaf WHERE seq IN (SELECT value FROM json_each(?))"""
 
 
@@ -51,19 +56,32 @@ def damaged_rows(
     while chunk := rows.fetchmany(CHUNK):
         suspects = _suspects(chunk)
         if suspects:
-            closely = (
-                (*row[:9], marks_of(row[9]), *row[10:]) for row in driver.execute(_CLOSELY, (json.dumps(suspects),))
-            )
-            damaged += [row[0] for row in closely if not (row[1] and is_intact(*row[2:]))]
+            damaged += [row[0] for row in driver.execute(_CLOSELY, (json.dumps(suspects),)) if not _is_whole(*row[1:])]
         if is_over():
             rows.close()
             break
     return damaged
 
 
-def _suspects(rows: list[tuple[int, bytes, bytes, bytes | None]]) -> list[int]:
+def _suspects(rows: list[tuple[int, bytes, bytes, bytes, bytes | None]]) -> list[int]:
     """Which of these rows are not, at first sight, intact first revisions, as nearly all rows of many databases are."""
-    return [seq for seq, packed, digest, body in rows if body is None or not is_intact_first(packed, digest, body)]
+    return [
+        seq
+        for seq, unid, packed, digest, body in rows
+        if body is None or not (unid.isascii() or _is_text(unid)) or not is_intact_first(packed, digest, body)
+    ]
+
+
+def _is_whole(fits: int, unid: bytes, foreign: bytes | None, *row: Any) -> bool:
+    """What `conflict.check_leaf` checks, of a row looked at closely."""
+    number, packed, line, side, parents, deleted, verified, marks, digest, body = row
+    try:
+        if not fits or (foreign is not None and revision_of(number, packed, foreign).text == NO_REVISION):
+            return False
+        check_unid(unid.decode())
+        return is_intact(number, packed, line, side, parents, deleted, verified, marks_of(marks), digest, body)
+    except (BadDocument, *NONSENSE):
+        return False
 
 
 _new = hashlib.sha256().copy  # to copy is faster than to make

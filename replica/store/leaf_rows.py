@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
 from replica.revision import Revision
 from replica.rows import Rows
-from replica.store.leaves import marks_of, update_sequence
+from replica.store.leaves import update_sequence
 from replica.store.nesting import driver_of
+from replica.store.texts import REVISION_TEXT, marks_of, revision_of, stored_unid, told_apart, unid_of
 
-_ROW = """unid, number, coalesce((SELECT text FROM foreign_revision f WHERE f.packed = leaf.packed), lower(hex(packed))),
+_ROW = f"""seq, {stored_unid("leaf.unid")}, number, packed, {REVISION_TEXT},
     deleted, verified, line, side, parents, CAST(marks AS BLOB), hash, CAST(body AS BLOB)"""
 _OF_MANY = f"SELECT {_ROW} FROM leaf WHERE unid IN (SELECT value FROM json_each(?)) ORDER BY seq"
+_IN_ROWS = f"SELECT {_ROW} FROM leaf WHERE seq IN (SELECT value FROM json_each(?)) ORDER BY seq"
 _SEVERAL = "EXISTS (SELECT 1 FROM leaf o WHERE o.unid = leaf.unid AND o.winner = 0)"
 _LATER = "EXISTS (SELECT 1 FROM leaf o WHERE o.unid = leaf.unid AND o.seq > leaf.seq)"
 _SIZE = "{0}.size + length({0}.line) + length({0}.side)"
 _SINCE = f"""
-    SELECT seq, {_SEVERAL}, CASE WHEN {_SEVERAL}
+    SELECT {_SEVERAL}, CASE WHEN {_SEVERAL}
         THEN (SELECT sum({_SIZE.format("o")}) FROM leaf o WHERE o.unid = leaf.unid) ELSE {_SIZE.format("leaf")} END, {_ROW}
     FROM leaf WHERE seq > ? AND NOT ({_SEVERAL} AND {_LATER}) ORDER BY seq LIMIT ?"""
 _OTHERS = f"SELECT {_ROW} FROM leaf WHERE unid IN (SELECT value FROM json_each(?)) AND {_LATER} ORDER BY seq"
@@ -40,9 +42,10 @@ class Stretch(NamedTuple):
 def rows_of_many(connection: Connection, wanted: Iterable[tuple[str, Revision]]) -> Rows:
     """These leaves as rows, as far as they still are leaves."""
     asked = {(unid, *revision) for unid, revision in wanted}
-    unids = json.dumps(list({unid for unid, _, _ in asked}))
-    found = driver_of(connection).execute(_OF_MANY, (unids,))
-    return _rows(row for row in found if row[:3] in asked)
+    unids, numbers = told_apart({unid for unid, _, _ in asked})
+    found = driver_of(connection).execute(_OF_MANY, (json.dumps(unids),)).fetchall()
+    found += driver_of(connection).execute(_IN_ROWS, (json.dumps(numbers),)) if numbers else ()
+    return _rows(found, asked)
 
 
 def rows_since(connection: Connection, since: int, limit: int, size: int) -> Stretch:
@@ -51,15 +54,15 @@ def rows_since(connection: Connection, since: int, limit: int, size: int) -> Str
     taken: list[tuple[Any, ...]] = []
     several: list[str] = []
     position, last = since, True
-    for seq, is_one_of_several, weight, *row in found:
+    for is_one_of_several, weight, *row in found:
         size -= weight
         if taken and size < 0:
             last = False
             break
-        position = seq
+        position = row[0]
         taken.append(tuple(row))
         if is_one_of_several:
-            several.append(row[0])
+            several.append(unid_of(row[1], position))
     found.close()
     read = len(taken)
     last = last and read < limit
@@ -68,10 +71,12 @@ def rows_since(connection: Connection, since: int, limit: int, size: int) -> Str
     return Stretch(_rows(taken), read, max(since, update_sequence(connection)) if last else position, last)
 
 
-def _rows(found: Iterable[tuple[Any, ...]]) -> Rows:
+def _rows(found: Iterable[tuple[Any, ...]], asked: Container[tuple[str, int, str]] | None = None) -> Rows:
+    """What was found, as rows; of it only what was asked for, if that is said."""
     rows, bodies = [], []
-    for row in found:
-        body = row[10]
-        rows.append((*row[:8], marks_of(row[8]), row[9], len(body)))
-        bodies.append(body)
+    for seq, unid, number, packed, foreign, deleted, verified, line, side, parents, marks, digest, body in found:
+        head = (unid_of(unid, seq), *revision_of(number, packed, foreign))
+        if asked is None or head in asked:
+            rows.append((*head, deleted, verified, line, side, parents, marks_of(marks), digest, len(body)))
+            bodies.append(body)
     return Rows(rows, bodies)

@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, TextClause, TextualSelect, column, text
 
 from replica.conflict import conflict_unid, versions, winner
-from replica.errors import BadDocument, Corrupt
+from replica.errors import BadDocument
 from replica.leaf import Leaf
 from replica.revision import Ancestor, Ancestry, Revision, entries
+from replica.store.texts import REVISION_TEXT, marks_of, readable_texts, revision_of, stored_unid, told_apart, unid_of
 
 
 class Stored(NamedTuple):
@@ -22,7 +23,6 @@ class Stored(NamedTuple):
     leaf: Leaf
 
 
-REVISION_TEXT = "(SELECT text FROM foreign_revision f WHERE f.packed = leaf.packed) AS foreign_text"
 _NAMES = [
     "seq",
     "unid",
@@ -39,13 +39,16 @@ _NAMES = [
 ]
 
 
+_TERMS = {"unid": stored_unid("leaf.unid"), "marks": "CAST(leaf.marks AS BLOB)"}  # the driver is to read no text
+
+
 def leaf_query(tail: str, *, bodies: bool = True, key: str | None = None) -> TextualSelect:
     """A query whose rows `stored` reads. `tail` begins with FROM; `key` is one more column, called so.
 
     The columns are declared so that SQLAlchemy need not look at the result to know them.
     """
     names = [*_NAMES, "foreign_text", "body"] + (["key"] if key else [])
-    terms = [f"leaf.{name}" if name != "marks" else "CAST(leaf.marks AS BLOB) AS marks" for name in _NAMES]
+    terms = [f"{_TERMS.get(name, f'leaf.{name}')} AS {name}" for name in _NAMES]
     terms += [REVISION_TEXT, "CAST(leaf.body AS BLOB) AS body" if bodies else "x'' AS body"]
     terms += [f"{key} AS key"] if key else []
     return text(f"SELECT {', '.join(terms)} {tail}").columns(*map(column, names))
@@ -53,9 +56,12 @@ def leaf_query(tail: str, *, bodies: bool = True, key: str | None = None) -> Tex
 
 _OF = "FROM leaf WHERE unid = :unid"
 _OF_MANY = "FROM leaf WHERE unid IN (SELECT value FROM json_each(:unids)) ORDER BY seq"
+_IN_ROWS = "FROM leaf WHERE seq IN (SELECT value FROM json_each(:rows)) ORDER BY seq"
 _LEAVES_OF = leaf_query(f"{_OF} ORDER BY seq")
 _LEAVES_OF_MANY = leaf_query(_OF_MANY)
 _HEADERS_OF_MANY = leaf_query(_OF_MANY, bodies=False)
+_LEAVES_IN_ROWS = leaf_query(_IN_ROWS)
+_HEADERS_IN_ROWS = leaf_query(_IN_ROWS, bodies=False)
 _WINNER = leaf_query(f"{_OF} AND winner = 1")
 _CONFLICT = leaf_query("""
     FROM conflict_document d JOIN leaf ON (leaf.unid, leaf.number, leaf.packed) = (d.ref, d.number, d.packed)
@@ -73,30 +79,13 @@ _NO_CONFLICTS_OF = text("DELETE FROM conflict_document WHERE ref = :ref")
 _INSERT_CONFLICT = text("INSERT INTO conflict_document VALUES (:unid, :ref, :number, :packed)")
 
 
-def revision_of(number: int, packed: Any, foreign: str | None) -> Revision:
-    """The revision that these columns hold; `Corrupt` if none."""
-    if foreign is not None:
-        return Revision(number, foreign)
-    if type(packed) is not bytes:
-        raise Corrupt("a damaged row holds no revision")
-    return Revision(number, packed.hex())
-
-
 def stored(row: Any) -> Stored:
     """What a row of a `leaf_query` holds."""
     seq, unid, number, packed, deleted, verified, wins, line, side, parents, marks, digest, foreign, body = row[:14]
     revision = revision_of(number, packed, foreign)
     ancestry = Ancestry(line, side, parents)
     told = (bool(deleted), bool(verified), ancestry, marks_of(marks), digest, body)
-    return Stored(seq, bool(wins), Leaf(unid, revision, *told))
-
-
-def marks_of(stored: bytes | None) -> str | None:
-    """The text of marks. Bytes that are none become a text that cannot be read: who checks it finds the leaf damaged."""
-    try:
-        return None if stored is None else stored.decode()
-    except UnicodeDecodeError:
-        return "\N{REPLACEMENT CHARACTER}"
+    return Stored(seq, bool(wins), Leaf(unid_of(unid, seq), revision, *told))
 
 
 def leaves_of(connection: Connection, unid: str) -> list[Stored]:
@@ -105,11 +94,24 @@ def leaves_of(connection: Connection, unid: str) -> list[Stored]:
 
 
 def leaves_of_many(connection: Connection, unids: Iterable[str], bodies: bool = True) -> dict[str, list[Stored]]:
-    """All leaves of several documents, by UNID; documents that are not there are left out. Bodies are empty if unwanted."""
-    found: dict[str, list[Stored]] = {}
+    """All leaves of several documents, by UNID; documents that are not there are left out. Bodies are empty if unwanted.
+
+    A row whose UNID cannot be read is a document of its own, by the name of the row.
+    """
+    texts, rows = told_apart(unids)
+    found = leaves_in_rows(connection, rows, bodies) if rows else {}
     statement = _LEAVES_OF_MANY if bodies else _HEADERS_OF_MANY
-    for row in connection.execute(statement, {"unids": json.dumps(list(unids))}):
-        found.setdefault(row.unid, []).append(stored(row))
+    for row in map(stored, connection.execute(statement, {"unids": json.dumps(texts)})):
+        found.setdefault(row.leaf.unid, []).append(row)
+    return found
+
+
+def leaves_in_rows(connection: Connection, rows: Iterable[int], bodies: bool = True) -> dict[str, list[Stored]]:
+    """The leaves with these update sequences, by UNID."""
+    found: dict[str, list[Stored]] = {}
+    statement = _LEAVES_IN_ROWS if bodies else _HEADERS_IN_ROWS
+    for row in map(stored, connection.execute(statement, {"rows": json.dumps(list(rows))})):
+        found.setdefault(row.leaf.unid, []).append(row)
     return found
 
 
@@ -131,11 +133,15 @@ def update_sequence(connection: Connection) -> int:
 
 
 class Writer:
-    """Collects changes to documents and writes them with few statements. A document may be `put` once before a `flush`."""
+    """Collects changes to documents and writes them with few statements. A document may be `put` once before a `flush`.
 
-    def __init__(self, connection: Connection, at_ms: int) -> None:
+    `keeps`: what is no leaf any more, as a superseded revision.
+    """
+
+    def __init__(self, connection: Connection, at_ms: int, keeps: bool = True) -> None:
         self._connection = connection
         self._at_ms = at_ms
+        self._keeps = keeps
         self._seq = update_sequence(connection)
         self._superseded: list[dict[str, Any]] = []
         self._gone: list[dict[str, Any]] = []
@@ -156,7 +162,7 @@ class Writer:
         for row in before:
             if id(row.leaf) not in kept:
                 self._gone.append({"seq": row.seq})
-                if row.leaf.revision not in revisions:
+                if self._keeps and row.leaf.revision not in revisions:
                     self._superseded.append({"seq": row.seq, "at_ms": self._at_ms})
             elif row.winner != (row.leaf is wins):
                 self._flags.append({"seq": row.seq, "winner": row.leaf is wins})
@@ -234,8 +240,8 @@ def foreign_texts(connection: Connection, leaves: Iterable[Leaf]) -> dict[bytes,
     for at in range(0, len(named), _TOGETHER):
         some = tuple(named[at : at + _TOGETHER])
         places = ",".join("?" * len(some))
-        rows = connection.exec_driver_sql(f"SELECT packed, text FROM foreign_revision WHERE packed IN ({places})", some)
-        found.update((packed, words) for packed, words in rows)
+        query = f"SELECT packed, CAST(text AS BLOB) FROM foreign_revision WHERE packed IN ({places})"
+        found.update(readable_texts(connection.exec_driver_sql(query, some)))
     return found
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Executable, text
 
 from replica.revision import Revision
-from replica.store.leaves import REVISION_TEXT, Stored, leaf_query, stored
+from replica.store.leaves import Stored, leaf_query, stored
+from replica.store.texts import REVISION_TEXT, is_readable, revision_of, stored_unid, unid_of
 
 _LIVE = "leaf.winner = 1 AND leaf.deleted = 0"
-_NAMES = f"SELECT leaf.unid, leaf.number, leaf.packed, {REVISION_TEXT} FROM leaf"
+_NAMES = f"SELECT leaf.seq, {stored_unid('leaf.unid')} AS unid, leaf.number, leaf.packed, {REVISION_TEXT} FROM leaf"
 _WINNERS = leaf_query("FROM leaf WHERE winner = 1 AND unid IN (SELECT value FROM json_each(:unids))")
 
 
@@ -64,25 +66,37 @@ class Span(NamedTuple):
     def tail(self) -> str:
         """The rest of a query."""
         way = "DESC" if self.descending else "ASC"
-        return f"WHERE {self.condition} ORDER BY leaf.unid {way} LIMIT :limit OFFSET :skip"
+        passed = "leaf.seq NOT IN (SELECT value FROM json_each(:passed))"
+        return f"WHERE {self.condition} AND {passed} ORDER BY leaf.unid {way} LIMIT :limit OFFSET :skip"
 
 
 def named(connection: Connection, span: Span, limit: int, skip: int = 0) -> list[tuple[str, Revision]]:
     """UNID and revision of live documents."""
-    rows = connection.execute(text(f"{_NAMES} {span.tail}"), {**span.parameters, "limit": limit, "skip": skip})
-    return [(unid, Revision(number, packed.hex() if words is None else words)) for unid, number, packed, words in rows]
+    rows = _readable(connection, text(f"{_NAMES} {span.tail}"), span, limit, skip)
+    return [(unid_of(row.unid, row.seq), revision_of(row.number, row.packed, row.foreign_text)) for row in rows]
 
 
 def listed(connection: Connection, span: Span, limit: int, skip: int = 0) -> list[Stored]:
     """Live documents with their content."""
-    parameters = {**span.parameters, "limit": limit, "skip": skip}
-    return [stored(row) for row in connection.execute(leaf_query(f"FROM leaf {span.tail}"), parameters)]
+    return [stored(row) for row in _readable(connection, leaf_query(f"FROM leaf {span.tail}"), span, limit, skip)]
+
+
+def _readable(connection: Connection, query: Executable, span: Span, limit: int, skip: int) -> Sequence[Any]:
+    """The rows of a query with the `tail` of the span; without those whose UNID cannot be read; `skip` counts them."""
+    passed: list[int] = []
+    while True:
+        bounds = {"limit": limit, "skip": skip, "passed": json.dumps(passed)}
+        rows = connection.execute(query, {**span.parameters, **bounds}).all()
+        damaged = [row.seq for row in rows if not is_readable(unid_of(row.unid, row.seq))]
+        if not damaged:
+            return rows
+        passed += damaged
 
 
 def winners_of(connection: Connection, unids: list[str]) -> dict[str, Stored]:
     """The winners of these documents, deleted ones too."""
     rows = connection.execute(_WINNERS, {"unids": json.dumps(unids)})
-    return {row.unid: stored(row) for row in rows}
+    return {row.leaf.unid: row for row in map(stored, rows)}
 
 
 def count(connection: Connection, span: Span) -> int:

@@ -12,14 +12,17 @@ from replica.conflict import conflict_unid, winner
 from replica.document import Document
 from replica.leaf import Leaf
 from replica.revision import Ancestor, Ancestry, Revision
-from replica.store.leaves import conflict_leaf, leaf_query, leaves_of, revision_of, stored, winner_of
+from replica.store.leaves import conflict_leaf, leaf_query, leaves_of, stored, winner_of
 from replica.store.sqlite import SQLiteFile
+from replica.store.texts import is_readable, revision_of
 
 PAGE = 200
 
-_PAGE = "FROM leaf WHERE winner = 1 AND deleted = {} AND unid > :after ORDER BY unid LIMIT :limit"
-_LIVE = leaf_query(_PAGE.format(0), key="leaf.unid")
-_STUBS = leaf_query(_PAGE.format(1), key="leaf.unid")
+_PAGE = """
+    FROM leaf WHERE winner = 1 AND deleted = {} AND unid > CAST(:after AS TEXT) AND unid < x'' ORDER BY leaf.unid LIMIT :limit"""
+_KEY = "CAST(leaf.unid AS BLOB)"  # bytes that are no text have their place too; behind all texts, from x'', there is damage
+_LIVE = leaf_query(_PAGE.format(0), key=_KEY)
+_STUBS = leaf_query(_PAGE.format(1), key=_KEY)
 _LOSING = leaf_query(
     """
     FROM conflict_document d JOIN leaf ON (leaf.unid, leaf.number, leaf.packed) = (d.ref, d.number, d.packed)
@@ -35,7 +38,7 @@ _COUNTS = text("""
 _CONFLICTED = text("SELECT DISTINCT ref AS key FROM conflict_document WHERE ref > :after ORDER BY ref LIMIT :limit")
 _OLD_ROW = """
     SELECT number, packed, deleted, verified, CAST(body AS BLOB) AS body, hash,
-        (SELECT text FROM foreign_revision f WHERE f.packed = superseded.packed) AS foreign_text
+        (SELECT CAST(text AS BLOB) FROM foreign_revision f WHERE f.packed = superseded.packed) AS foreign_text
     FROM superseded WHERE unid = :unid"""
 _OLD = text(f"{_OLD_ROW} ORDER BY number DESC, packed DESC")
 _OLD_ONE = text(f"{_OLD_ROW} AND number = :number AND packed = :packed")
@@ -98,12 +101,12 @@ def live_documents(file: SQLiteFile) -> Iterator[Document]:
 
 def live_leaves(file: SQLiteFile, after: str = "") -> Iterator[Leaf]:
     """What is shown as the live documents, in UNID order, those after the UNID `after`."""
-    return (stored(row).leaf for row in _pages(file, _LIVE, after))
+    return _readable(_pages(file, _LIVE, after.encode()))
 
 
 def stubs(file: SQLiteFile) -> Iterator[Document]:
     """The deletion stubs in UNID order."""
-    return (Document.of(stored(row).leaf) for row in _pages(file, _STUBS))
+    return map(Document.of, _readable(_pages(file, _STUBS, b"")))
 
 
 def conflict_documents(file: SQLiteFile) -> Iterator[Document]:
@@ -140,7 +143,12 @@ def count_all(connection: Connection) -> Counts:
     return Counts(*connection.execute(_COUNTS).one())
 
 
-def _pages(file: SQLiteFile, statement: Any, after: str = "") -> Iterator[Any]:
+def _readable(rows: Iterator[Any]) -> Iterator[Leaf]:
+    """The leaves in these rows. Those whose UNID cannot be read have no place among the others."""
+    return (leaf for row in rows if is_readable((leaf := stored(row).leaf).unid))
+
+
+def _pages(file: SQLiteFile, statement: Any, after: str | bytes = "") -> Iterator[Any]:
     while True:
         with file.read() as connection:
             rows = connection.execute(statement, {"after": after, "limit": PAGE}).all()

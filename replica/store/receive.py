@@ -15,10 +15,12 @@ from replica.leaf import NOTHING, Leaf
 from replica.revision import Ancestor, Revision
 from replica.store.leaves import Stored, Writer, leaves_of_many
 from replica.store.settings import read_setting
+from replica.store.texts import UNREADABLE
 from replica.tally import Failure, Tally
 
 _REFUSED = text("SELECT unid, revision, code FROM refused ORDER BY unid, revision")
 _REFUSED_OF = text("SELECT unid, revision, code FROM refused WHERE unid IN (SELECT value FROM json_each(:unids))")
+_REFUSED_ROWS = text(f"SELECT unid, revision, code FROM refused WHERE {UNREADABLE}")
 _NOTE_REFUSAL = text("INSERT OR REPLACE INTO refused VALUES (:unid, :revision, :code, :peer, :at_ms)")
 _FORGET_REFUSAL = text("DELETE FROM refused WHERE unid = :unid AND revision = :revision")
 
@@ -105,9 +107,19 @@ def note_refusals(connection: Connection, tally: Tally, judged: Iterable[str], p
     new = [{**asdict(failure), "peer": peer, "at_ms": at_ms} for failure in tally.failures if failure not in noted]
     here = leaves_of_many(connection, {failure.unid for failure in noted}, bodies=False) if noted else {}
     done = [asdict(failure) for failure in noted if _is_here(failure.revision, here.get(failure.unid, []))]
+    done += [asdict(failure) for failure in _readable_by_now(connection, judged)]
     for statement, rows in ((_NOTE_REFUSAL, new), (_FORGET_REFUSAL, done)):
         if rows:
             connection.execute(statement, rows)
+
+
+def _readable_by_now(connection: Connection, judged: Iterable[str]) -> list[Failure]:
+    """What was refused because its UNID could not be read, and is here now as one of these documents."""
+    unnamed = [Failure(*row) for row in connection.execute(_REFUSED_ROWS)]
+    rows = (
+        [row for found in leaves_of_many(connection, judged, bodies=False).values() for row in found] if unnamed else []
+    )
+    return [failure for failure in unnamed if _is_here(failure.revision, rows)]
 
 
 def _is_here(name: str, rows: list[Stored]) -> bool:

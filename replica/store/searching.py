@@ -15,6 +15,7 @@ from replica.selection import Selector, item_expression
 from replica.store.leaves import leaf_query, stored
 from replica.store.reading import conflict_documents, in_order, live_leaves
 from replica.store.sqlite import SQLiteFile
+from replica.store.texts import is_readable, stored_unid, unid_of
 
 CHUNK = 200
 _PREFIX = "items: "
@@ -23,8 +24,8 @@ _INDEX_HINT = 'A list of names: ["Form", "Total"].'
 _NAME_HINT = "Give another name (name=, --name); capitals are not told apart."
 
 _LIVE = "leaf.winner = 1 AND leaf.deleted = 0"
-_NARROWED = f"SELECT leaf.unid FROM leaf WHERE {_LIVE} AND ({{}})"
-_BY_UNID = leaf_query(f"FROM leaf WHERE unid IN (SELECT value FROM json_each(:unids)) AND {_LIVE} ORDER BY unid")
+_NARROWED = f"SELECT {stored_unid('leaf.unid')} FROM leaf WHERE {_LIVE} AND ({{}})"
+_BY_UNID = leaf_query(f"FROM leaf WHERE unid IN (SELECT value FROM json_each(:unids)) AND {_LIVE} ORDER BY leaf.unid")
 _INDEXES = text("SELECT name FROM sqlite_master WHERE type = 'index' AND name LIKE :prefix || '%' ORDER BY name")
 
 
@@ -56,8 +57,9 @@ def _candidates(file: SQLiteFile, selector: Selector, after: str) -> Iterator[Le
         return
     statement = text(_NARROWED.format(narrowing.sql))
     with file.read() as connection:  # sorted here: asked for an order, SQLite would rather read all than use an index
-        found_unids = connection.execute(statement, narrowing.parameters).scalars()
-        unids = sorted(unid for unid in found_unids if unid > after)
+        stored_unids = connection.execute(statement, narrowing.parameters).scalars()
+        found_unids = (unid_of(stored, 0) for stored in stored_unids)
+        unids = sorted(unid for unid in found_unids if unid > after and is_readable(unid))
         found = _by_unid(connection, unids[:CHUNK])  # so what fits in one chunk is of one moment
     yield from found
     for at in range(CHUNK, len(unids), CHUNK):

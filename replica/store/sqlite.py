@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event
 from sqlalchemy.pool import Pool, QueuePool, StaticPool
 
 from replica.errors import Mistake, ReadOnly, Replaced
@@ -186,6 +186,14 @@ def make_engine(connect: Callable[[], sqlite3.Connection], pool: type[Pool]) -> 
     def begin(connection: Connection) -> None:
         word = "BEGIN IMMEDIATE" if connection.get_execution_options().get("write") else "BEGIN"
         driver_of(connection).execute(word)  # SQLAlchemy's way there costs as much as a whole read
+
+    @event.listens_for(engine, "handle_error")
+    def tell_statement(context: ExceptionContext) -> None:
+        error, about = context.sqlalchemy_exception, context.execution_context
+        if (
+            error is not None and about is not None
+        ):  # of rows that cannot be read SQLAlchemy does not say whose they are
+            error.statement = about.statement
 
     return engine
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import IntegrityError
 
 from replica.changes import Page
 from replica.engine.peer import Peer
@@ -29,6 +30,7 @@ from replica.store.leaves import remember_texts, update_sequence
 from replica.store.sessions import Position
 from replica.store.settings import read_setting
 from replica.store.sqlite import MEMORY
+from replica.store.texts import readable_texts, stored_unid, unid_of
 from replica.tally import Tally
 from replica.transports.direct import DirectPeer
 
@@ -36,6 +38,12 @@ ROWS = 20_000  # feed rows in one transaction, at most
 BATCH_BYTES = 32 * 2**20  # of documents; they do not pass through this process's memory
 
 _COLUMNS = "unid, number, packed, deleted, verified, winner, line, side, parents, marks, hash, size, body"
+_KINDS = {
+    "integer": ("number", "deleted", "verified", "winner", "size"),
+    "blob": ("packed", "line", "side", "parents", "hash"),
+    "text": ("unid", "coalesce(marks, '')", "body"),
+}
+_TYPED = " AND ".join(f"typeof({column}) = '{kind}'" for kind, columns in _KINDS.items() for column in columns)
 _NEXT_ROWS = "(SELECT seq, size FROM leaf WHERE seq > :since ORDER BY seq LIMIT :rows)"
 _NEXT = text(f"SELECT count(*) AS rows, max(seq) AS last, coalesce(sum(size), 0) AS bytes FROM {_NEXT_ROWS}")
 _FITTING = text(f"""
@@ -49,8 +57,10 @@ _NOT_SIMPLE = text(f"""
     OR EXISTS (SELECT 1 FROM main.refused r WHERE r.unid = s.unid))""")
 _INSERT_NEW = text(f"""
     INSERT INTO main.leaf ({_COLUMNS}) SELECT {_COLUMNS} FROM source.leaf s
-    WHERE {_SPAN} AND s.size <= :size_max AND s.seq NOT IN (SELECT value FROM json_each(:not_simple))
+    WHERE {_SPAN} AND typeof(s.unid) = 'text' AND s.size <= :size_max AND s.seq NOT IN (SELECT value FROM json_each(:not_simple))
     ORDER BY s.seq""")
+_MISTYPED = text(f"""
+    SELECT s.seq FROM source.leaf s WHERE {_SPAN} AND NOT ({_TYPED})""")
 _TAKE_BACK = text("""
     DELETE FROM main.leaf WHERE seq > :after
     AND unid IN (SELECT unid FROM source.leaf WHERE seq IN (SELECT value FROM json_each(:damaged)))""")
@@ -58,7 +68,7 @@ _SUMS = "SELECT count(*) AS documents, coalesce(sum(size), 0) AS bytes"
 _OFFERED = text(f"{_SUMS} FROM source.leaf s WHERE {_SPAN}")
 _INSERTED = text(f"{_SUMS} FROM main.leaf WHERE seq > :after")
 _TEXTS = text("""
-    SELECT packed, text FROM source.foreign_revision s
+    SELECT packed, CAST(text AS BLOB) FROM source.foreign_revision s
     WHERE NOT EXISTS (SELECT 1 FROM main.foreign_revision t WHERE t.packed = s.packed)""")
 _OUTDATED = text(f"""
     SELECT count(*) FROM source.leaf s
@@ -68,7 +78,7 @@ _ABSENT = """NOT EXISTS (
         SELECT 1 FROM main.leaf t WHERE t.unid = s.unid AND t.number = s.number AND t.packed = s.packed
         AND t.hash = s.hash AND t.verified = s.verified AND t.line = s.line AND t.side = s.side)"""
 _UNLIKE = text(f"""
-    SELECT found.unid FROM (
+    SELECT {stored_unid("found.unid")} AS unid, max(found.seq) AS seq FROM (
         SELECT s.unid, s.seq FROM source.leaf s WHERE {_SPAN} AND {_ABSENT}
         UNION ALL
         SELECT s.unid, changed.seq FROM source.leaf s JOIN (
@@ -114,12 +124,12 @@ def _insert_new(connection: Connection, since: int, check: Check, tally: Tally) 
     """Insert what is simple; the UNIDs of the documents that are left to judge, damaged ones among them."""
     span = {"since": since, "until": check.until}
     before = update_sequence(connection)
-    remember_texts(connection, {row.packed: row.text for row in connection.execute(_TEXTS)})
+    remember_texts(connection, dict(readable_texts(connection.execute(_TEXTS))))
     size_max = read_setting(connection, "document-size-max")
     offered = connection.execute(_OFFERED, span).one()
     # Asked beforehand: what reads the table it inserts into, SQLite writes to a temporary one first.
-    not_simple = json.dumps(connection.execute(_NOT_SIMPLE, span).scalars().all())
-    inserted = connection.execute(_INSERT_NEW, {**span, "size_max": size_max, "not_simple": not_simple}).rowcount
+    not_simple = list(connection.execute(_NOT_SIMPLE, span).scalars())
+    inserted = _insert(connection, {**span, "size_max": size_max}, not_simple)
     damaged = check.damaged()
     if damaged:
         connection.execute(_TAKE_BACK, {"after": before, "damaged": json.dumps(damaged)})
@@ -128,4 +138,15 @@ def _insert_new(connection: Connection, since: int, check: Check, tally: Tally) 
     tally.read += offered.documents - (connection.execute(_OUTDATED, span).scalar() or 0)
     tally.added += taken.documents
     tally.bytes += taken.bytes
-    return [] if everything else [row.unid for row in connection.execute(_UNLIKE, span)]
+    return [] if everything else [unid_of(row.unid, row.seq) for row in connection.execute(_UNLIKE, span)]
+
+
+def _insert(connection: Connection, bounds: dict[str, int], not_simple: list[int]) -> int:
+    """Insert what is not named as not simple; how many rows. What is of another kind than its column holds is left out too."""
+    try:
+        return connection.execute(_INSERT_NEW, {**bounds, "not_simple": json.dumps(not_simple)}).rowcount
+    except IntegrityError:  # the statement is undone, and it alone
+        mistyped = connection.execute(_MISTYPED, bounds).scalars().all()
+        if set(mistyped) <= set(not_simple):
+            raise
+        return _insert(connection, bounds, [*not_simple, *mistyped])

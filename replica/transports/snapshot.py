@@ -15,7 +15,7 @@ from replica.store.callbacks import Progress, looked_at, nobody
 from replica.store.faults import file_errors, translated
 from replica.store.identity import Identity, become_copy, new_id, read_identity
 from replica.store.intact import checking, damaged_rows
-from replica.store.leaves import Writer, leaves_of_many, update_sequence
+from replica.store.leaves import Writer, leaves_in_rows, update_sequence
 from replica.store.opening import prepare_log, unfinished_engine
 from replica.store.publish import new_file, unfinished_name
 from replica.store.receive import is_sound, note_refusals
@@ -24,7 +24,14 @@ from replica.store.sqlite import MEMORY, SQLiteFile
 from replica.store.tables import APPLICATION_ID, BACKUP_ID
 from replica.tally import Tally
 
-_UNIDS = text("SELECT DISTINCT unid FROM leaf WHERE seq IN (SELECT value FROM json_each(:seqs))")
+_SEQS = "(SELECT value FROM json_each(:seqs))"
+_BESIDE = text(f"""
+    SELECT seq FROM leaf WHERE seq IN {_SEQS} OR unid IN (SELECT unid FROM leaf WHERE seq IN {_SEQS})
+    OR unid IN (SELECT unid FROM leaf GROUP BY unid HAVING sum(winner) <> 1)""")
+_FORGET_RESOLVED = text("""
+    DELETE FROM conflict_document WHERE NOT EXISTS (
+        SELECT 1 FROM leaf WHERE (leaf.unid, leaf.number, leaf.packed) = (ref, conflict_document.number, conflict_document.packed)
+        AND winner = 0)""")
 _LOCAL = ("session", "superseded", "local_document")  # tables that are about this file, not about the database
 
 
@@ -113,13 +120,17 @@ def _unsynced(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 def _leave_out(connection: Connection, damaged: list[int], now_ms: int) -> None:
-    """Damage does not travel: what is not intact is noted as refused, so that it is asked for again."""
-    unids = connection.execute(_UNIDS, {"seqs": json.dumps(damaged)}).scalars().all()
-    tally, writer = Tally(), Writer(connection, now_ms)
-    for rows in leaves_of_many(connection, unids).values():
+    """Damage does not travel: what is not intact is noted as refused, so that it is asked for again.
+
+    A document that one of them was a leaf of, by whatever UNID, goes on with the others.
+    """
+    seqs = connection.execute(_BESIDE, {"seqs": json.dumps(damaged)}).scalars().all()
+    tally, writer = Tally(), Writer(connection, now_ms, keeps=False)
+    for rows in leaves_in_rows(connection, seqs).values():
         sound = [row.leaf for row in rows if is_sound(row.leaf, tally)]
         writer.put(rows, sound)
     writer.flush()
+    connection.execute(_FORGET_RESOLVED)
     note_refusals(connection, tally, (), read_identity(connection).instance_id, now_ms)
 
 

@@ -147,6 +147,7 @@ def test_damage_is_counted_named_and_asked_for_again(lane: str) -> None:
     [
         "unid = ''",
         "unid = '_d'",
+        "unid = CAST(x'ff' AS TEXT)",
         "line = zeroblob(17)",
         "line = zeroblob(160)",
         "side = x'01'",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -15,14 +16,17 @@ from sqlalchemy.exc import IntegrityError
 import replica
 from replica.conflict import check_leaf
 from replica.errors import Corrupt
+from replica.leaf import Leaf
+from replica.revision import Ancestry, Revision
 from replica.store.intact import damaged_rows
 from replica.store.leaves import leaf_query, stored
+from replica.store.receive import receive
 from replica.store.sqlite import SQLiteFile
 
 LEAVES = leaf_query("FROM leaf ORDER BY seq")
 NUMBERS = {"number": st.integers(0, 5), "deleted": st.integers(0, 1), "verified": st.integers(0, 1)}
 BYTES = ("packed", "line", "side", "parents", "hash")
-TEXTS = ("marks", "body")
+TEXTS = ("unid", "marks", "body")
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +34,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SQLiteFile]:
     """Rows of every kind: first revisions, edited, deleted, clashing and resolved ones, plain and with marks."""
     folder: Path = tmp_path_factory.mktemp("damage")
     with replica.create(folder / "here.db") as here, here.copy(folder / "there.db") as there:
-        for unid in ("new", "edited", "deleted", "clash", "resolved", "Grüße"):
+        for unid in ("new", "edited", "deleted", "clash", "resolved", "Grüße", "_design/views"):
             here.put({"a": 1, "text": f"{unid} é"}, unid=unid)
         here.put({"a": 1}, unid="ascii")
         here.put(here.get("edited").items | {"b": 2}, unid="again")
@@ -44,6 +48,11 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SQLiteFile]:
             document["b"] = 3
             here.put(document)
         here.delete("deleted")
+        foreign = Leaf(
+            "foreign", Revision(1, "abc"), False, False, Ancestry(), None, hashlib.sha256(b"{}").digest(), b"{}"
+        )
+        with here.file.write() as connection:
+            receive(connection, [foreign], "peer", 0)
         yield here.peer.file
 
 
@@ -72,6 +81,26 @@ def test_bytes_that_are_no_text_are_damage(file: SQLiteFile, column: str) -> Non
     with suppress(Undone), file.write() as connection:
         seq = connection.exec_driver_sql("SELECT seq FROM leaf WHERE marks <> ''").scalars().first()
         damage(connection, seq, column, "CAST(? AS TEXT)", b"\xff" + value_of(connection, seq, column))
+        assert [seq] == refused_one_by_one(connection) == damaged_rows(connection, 0, 2**62)
+        raise Undone
+
+
+@pytest.mark.parametrize("text", [b"\xff", b"\x00", b"_x", b"", b"\xed\xb0\x80", b"x" * 4097])
+def test_what_is_no_unid_is_damage(file: SQLiteFile, text: bytes) -> None:
+    with suppress(Undone), file.write() as connection:
+        for seq in connection.exec_driver_sql("SELECT seq FROM leaf").scalars().all():
+            with suppress(Undone), connection.begin_nested():
+                damage(connection, seq, "unid", "CAST(? AS TEXT)", text)
+                assert [seq] == refused_one_by_one(connection) == damaged_rows(connection, 0, 2**62)
+                raise Undone
+        raise Undone
+
+
+@pytest.mark.parametrize("text", [b"\xff", b"another", b""])
+def test_what_is_not_the_text_of_a_foreign_revision_is_damage(file: SQLiteFile, text: bytes) -> None:
+    with suppress(Undone), file.write() as connection:
+        seq = connection.exec_driver_sql("SELECT seq FROM leaf WHERE unid = 'foreign'").scalar()
+        connection.exec_driver_sql("UPDATE foreign_revision SET text = CAST(? AS TEXT)", (text,))
         assert [seq] == refused_one_by_one(connection) == damaged_rows(connection, 0, 2**62)
         raise Undone
 

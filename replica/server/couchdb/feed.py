@@ -17,6 +17,7 @@ from replica.server.catalogue import Held
 from replica.server.couchdb.wanted_changes import Wanted
 from replica.store.identity import Identity, read_identity
 from replica.store.leaves import leaves_of_many, update_sequence
+from replica.store.texts import is_readable
 
 PAGE = 500
 PAGE_BYTES = 4 * 2**20  # of documents, where they are read
@@ -151,7 +152,7 @@ class Feed:
     # -- what is told
 
     def _row(self, entry: Entry, leaves: list[Leaf]) -> tuple[str, bytes] | None:
-        revisions = list(self._revisions(entry, leaves))
+        revisions = list(self._revisions(entry, leaves)) if is_readable(entry.unid) else []
         if not revisions:
             return None
         place = self.place(entry.sequence)
