@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterator, MutableMapping
-from contextlib import suppress
 from typing import Any
 
 from replica.canonical import Json
@@ -35,6 +35,7 @@ from replica.transports.inventory import inventory_of
 from replica.transports.network import Network
 
 _REQUIRED: Any = object()
+_log = logging.getLogger(__name__)
 
 
 class RemoteReplica(Replica):
@@ -174,14 +175,20 @@ class RemoteReplica(Replica):
 
         A server of ours sends the file, and `on_progress` is called with bytes. If it cannot, or is no server of ours, the
         documents are pulled: `on_progress` is called after every batch with how much of the server's feed is done and how
-        much there is. If the server fails on the way, what was pulled is kept, and `replicate pull` goes on.
+        much there is; why the file did not come is a warning of the logger `replica.remote`. If the server fails on the
+        way, what was pulled is kept, and `replicate pull` goes on.
         """
         peer = self.end()
+        failed: ReplicaError | None = None
         if isinstance(peer, HTTPPeer):
-            with suppress(StoreError, TransportError):  # pulling needs less of the server, and is tried again
+            try:
                 fetch_copy(peer, os.fsdecode(path), self._clock(), on_progress)
                 return open_path(path, clock=self._clock)
+            except (StoreError, TransportError) as error:  # pulling needs less of the server, and is tried again
+                failed = error
         made = create_empty(path, peer.greet(None).replica_id or None, "", self._clock)
+        if failed is not None:
+            _log.warning("the file of %s could not be taken: %s; its documents are pulled instead", self.path, failed)
         try:
             replicate(made, self, "pull", on_progress=lambda progress: on_progress(progress.done, progress.total))
         except ReplicaError as error:

@@ -7,6 +7,7 @@ import argparse
 from replica.cli.exits import Exit
 from replica.cli.network import add_rate, opened
 from replica.cli.progress import Bar
+from replica.cli.remarks import told
 from replica.cli.terminal import Terminal
 from replica.transports.address import without_password
 
@@ -26,7 +27,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, out: Terminal) -> int:
     """Do it; the exit code."""
     with opened(arguments.source, arguments) as source:
-        with Bar(out) as bar:
+        with Bar(out) as bar, told(out, bar):
             made = source.copy(arguments.db, on_progress=bar.named("copy"))
         with made:
             ids = made.identity

@@ -20,6 +20,7 @@ from replica.transports.http import HTTPPeer
 from replica.transports.web import Web
 from tests.middleman import Middleman, between
 from tests.servers import serving
+from tests.system.command import done
 
 pytestmark = pytest.mark.system
 
@@ -142,6 +143,29 @@ def test_a_server_whose_files_have_another_schema_is_pulled_from(
     assert not (tmp_path / "copy.db").exists()
     with replica.open(url) as remote, remote.copy(tmp_path / "copy.db") as copy:
         assert hub.compare(copy)["ok"]
+
+
+def test_it_is_told_why_documents_are_pulled_where_the_file_cannot_be_taken(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with replica.open(url) as remote:
+        remote.copy(tmp_path / "file.db").close()
+        assert [] == caplog.messages
+        monkeypatch.setattr("replica.server.native.copying.SCHEMA", 99)
+        remote.copy(tmp_path / "pulled.db").close()
+        with pytest.raises(Exists):
+            remote.copy(tmp_path / "pulled.db")
+    (said,) = caplog.records
+    assert ("replica.remote", "WARNING") == (said.name, said.levelname)
+    assert url in said.getMessage()
+    assert "its documents are pulled instead" in said.getMessage()
+
+
+def test_the_command_says_why_documents_are_pulled(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "" == done("copy", url, tmp_path / "file.db").err
+    monkeypatch.setattr("replica.server.native.copying.SCHEMA", 99)
+    (said,) = done("copy", url, tmp_path / "pulled.db").err.splitlines()
+    assert said.startswith(f"replicate: the file of {url} could not be taken: ")
 
 
 @pytest.mark.parametrize("where", ["head", "middle", "end"])
