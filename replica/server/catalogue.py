@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import threading
@@ -21,6 +22,7 @@ OPEN_MAX = 64  # databases kept open that nobody uses at the moment
 _NEW = re.compile(r"[a-z][a-z0-9_$()+/-]*", re.ASCII)  # CouchDB's rule for the name of a database
 NAME_MAX = 238  # bytes; CouchDB's, too, and with the suffix within what file systems take
 _UUID_FILE = ".replica-server"
+_log = logging.getLogger(__name__)
 
 
 class Held:
@@ -44,9 +46,10 @@ class Catalogue:
         self._lock = threading.Lock()
         self._open: dict[str, Held] = {}
         self._dismissed = False
+        self._told: set[str] = set()  # the files of which was told that they are not served
 
     def names(self) -> list[str]:
-        """The names of all databases, sorted."""
+        """The names of all databases, sorted. A file whose name is not UTF-8 has none: no path of HTTP leads to it."""
         found = []
         for folder, folders, files in os.walk(self.folder):
             folders[:] = [name for name in folders if not name.startswith(".")]
@@ -54,7 +57,15 @@ class Catalogue:
             prefix = "" if inside == "." else f"{inside}/"
             ours = [name for name in files if name.endswith(SUFFIX) and not os.path.islink(os.path.join(folder, name))]
             found += [f"{prefix}{name.removesuffix(SUFFIX)}" for name in ours]
-        return sorted(name for name in found if _is_safe(name))
+        named = {name for name in found if _is_text(name)}
+        self._tell_unnamed({*found} - named)
+        return sorted(name for name in named if _is_safe(name))
+
+    def _tell_unnamed(self, names: set[str]) -> None:
+        with self._lock:
+            new, self._told = names - self._told, self._told | names
+        for name in sorted(new):
+            _log.warning("the file %r is not served: its name is not UTF-8", os.fsencode(name + SUFFIX))
 
     def held(self) -> dict[str, Held]:
         """The databases that are open at the moment."""
@@ -154,9 +165,14 @@ class Catalogue:
 def _is_safe(name: str) -> bool:
     """Whether a name stays within the folder, and does not begin with what is no database's name."""
     parts = name.split("/")
-    if len(name.encode()) > NAME_MAX:
+    if not _is_text(name) or len(name.encode()) > NAME_MAX:
         return False
     return not name.startswith("_") and all(part and not part.startswith(".") and "\0" not in part for part in parts)
+
+
+def _is_text(name: str) -> bool:
+    """Whether the file system's name is UTF-8."""
+    return not any("\ud800" <= character <= "\udfff" for character in name)
 
 
 def _no_such(name: str) -> NotFound:

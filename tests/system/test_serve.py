@@ -45,6 +45,27 @@ def test_the_log_has_a_line_for_each_request_without_its_query(tmp_path: Path) -
         assert re.fullmatch(rf"\S+Z 127\.0\.0\.1 PUT /db 201 {len(reply.body)} [0-9.]+ms\n", served.log)
 
 
+def test_files_whose_names_are_not_utf_8_are_left_out_and_told_of_once(tmp_path: Path) -> None:
+    folder = os.fsencode(tmp_path)
+    replica.create(tmp_path / "Grüße.db").close()
+    try:
+        os.mkdir(folder + b"/b\xfe")
+    except OSError:
+        pytest.skip("this file system takes UTF-8 only")
+    for name in (b"a\xff.db", b"b\xfe/c.db"):
+        replica.create(os.fsdecode(folder + b"/" + name)).close()
+    with server_process(tmp_path) as served:
+        for _ in range(2):
+            assert ["Grüße"] == served.ask("GET", "/_all_dbs").json
+        assert 400 == served.ask("GET", "/a%FF").status
+        assert 0 == served.stop()
+        told = [line for line in served.log.splitlines() if "not UTF-8" in line]
+    assert [
+        r"replicate: the file b'a\xff.db' is not served: its name is not UTF-8",
+        r"replicate: the file b'b\xfe/c.db' is not served: its name is not UTF-8",
+    ] == told
+
+
 def test_quiet_says_nothing(tmp_path: Path) -> None:
     at = tmp_path / "socket"
     process = spawn("serve", "--data", tmp_path, "--socket", at, "-q")
