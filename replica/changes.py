@@ -14,7 +14,8 @@ from replica.store.texts import REVISION_TEXT, is_readable, revision_of, stored_
 
 _OFFER = (
     f"leaf.seq, {stored_unid('leaf.unid')} AS unid, leaf.number, leaf.packed, leaf.deleted, leaf.verified, leaf.winner, "
-    f"leaf.hash, leaf.size, length(leaf.line) / 16 + length(leaf.side) / 24 AS ancestors, {REVISION_TEXT}"
+    "leaf.hash, leaf.size + coalesce(length(CAST(leaf.marks AS BLOB)), 0) + length(leaf.parents) AS size, "
+    f"length(leaf.line) / 16 + length(leaf.side) / 24 AS ancestors, {REVISION_TEXT}"
 )
 _SEVERAL = "EXISTS (SELECT 1 FROM leaf o WHERE o.unid = leaf.unid AND o.seq <> leaf.seq) AS several"
 _LATEST = "NOT EXISTS (SELECT 1 FROM leaf o WHERE o.unid = leaf.unid AND o.seq > leaf.seq)"
@@ -42,7 +43,7 @@ class Offer(NamedTuple):
     verified: bool
     winner: bool
     hash: bytes
-    size: int  # of the body, in bytes
+    size: int  # of what is fetched beside the ancestors, in bytes: the body, the marks, the parents
     ancestors: int  # how many are known
 
 

@@ -12,7 +12,17 @@ from replica.document import check_unid
 from replica.errors import BadDocument, Corrupt
 from replica.leaf import Leaf, next_revision, same_item
 from replica.marks import check_marks
-from replica.revision import ENTRY, NUMBER_MAX, WIDTH, Ancestor, Ancestry, Revision, join
+from replica.revision import (
+    ANCESTRY_LIMIT_MAX,
+    ENTRY,
+    NUMBER_MAX,
+    PARENTS_MAX,
+    WIDTH,
+    Ancestor,
+    Ancestry,
+    Revision,
+    join,
+)
 
 ROOM = 2**20  # how often a revision with the highest number that is taken can still be saved
 
@@ -215,6 +225,8 @@ def has_shape(number: int, ancestry: Ancestry, body: bytes) -> bool:
         return False
     return (
         body[:1] + body[-1:] == b"{}"
+        and max(len(ancestry.line) // WIDTH, len(ancestry.side) // ENTRY) <= ANCESTRY_LIMIT_MAX
+        and len(ancestry.parents) // ENTRY <= PARENTS_MAX
         and 0 < number <= NUMBER_MAX - ROOM
         and len(ancestry.line) % WIDTH == len(ancestry.side) % ENTRY == len(ancestry.parents) % ENTRY == 0
         and len(ancestry.line) // WIDTH < number

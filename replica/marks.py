@@ -20,6 +20,8 @@ from replica.revision import Ancestor
 
 Marks = dict[str, Ancestor]
 
+TEXT_MAX = 2**20  # characters, where peers could send any number; names of items that are long gone are among them
+
 _REVISION = re.compile(r"[1-9][0-9]{0,15}-[0-9a-f]{32}", re.ASCII)
 
 
@@ -42,6 +44,8 @@ def check_marks(text: str) -> None:
 
 
 def _groups(text: str) -> dict[str, Json]:
+    if len(text) > TEXT_MAX:
+        raise BadDocument(f"the item marks have more than {TEXT_MAX:,} characters")
     groups = parse(text) if text else {}
     if not isinstance(groups, dict) or not all(_is_group(*group) for group in groups.items()):
         raise BadDocument("the item marks cannot be read")
@@ -53,8 +57,11 @@ def _is_group(revision: str, named: Json) -> bool:
     return (named is True or listed) and _REVISION.fullmatch(revision) is not None
 
 
-def write_marks(marks: Marks, names: Iterable[str], own: Ancestor) -> str:
-    """The text of `marks`: the largest group of present items (`names`) goes unnamed. `read_marks` gives them back."""
+def write_marks(marks: Marks, names: Iterable[str], own: Ancestor) -> str | None:
+    """The text of `marks`: the largest group of present items (`names`) goes unnamed. `read_marks` gives them back.
+
+    None, so that nothing is known, where it would be longer than `TEXT_MAX`.
+    """
     present = set(names)
     groups: dict[Ancestor, list[str]] = {}
     for name, mark in marks.items():
@@ -66,4 +73,5 @@ def write_marks(marks: Marks, names: Iterable[str], own: Ancestor) -> str:
     text = {str(mark): sorted(named) for mark, named in groups.items() if mark != most or removed}
     if not removed:
         text |= {str(most): True}  # type: ignore[dict-item]
-    return canonical(text).decode()
+    written = canonical(text).decode()
+    return written if len(written) <= TEXT_MAX else None

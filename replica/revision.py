@@ -18,6 +18,8 @@ from replica.errors import BadDocument
 
 NUMBER_MAX = 2**53 - 1  # what JavaScript can count to
 TEXT_MAX = 256  # characters of a foreign revision after the dash
+ANCESTRY_LIMIT_MAX = 10_000  # ancestors each way. A peer may raise the limit for ever; with so many a save takes 50 ms
+PARENTS_MAX = 100_000  # which are never cut: more leaves than one document can have in reason
 
 WIDTH = 16  # bytes of a packed revision
 ENTRY = 8 + WIDTH  # bytes of a numbered, packed revision

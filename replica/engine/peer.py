@@ -9,9 +9,8 @@ import msgspec
 
 from replica.changes import Entry, Offer, Page
 from replica.leaf import Leaf
-from replica.revision import Ancestor, Revision
+from replica.revision import ANCESTRY_LIMIT_MAX, Ancestor, Revision
 from replica.store.sessions import Count, Position, Session
-from replica.store.settings import ANCESTRY_LIMIT_MAX
 from replica.tally import Failure, Tally
 
 AncestryLimit = Annotated[int, msgspec.Meta(ge=0, le=ANCESTRY_LIMIT_MAX)]  # 0: a peer that has its own (CouchDB)

@@ -20,7 +20,7 @@ _OF_MANY = f"SELECT {_ROW} FROM leaf WHERE unid IN (SELECT value FROM json_each(
 _IN_ROWS = f"SELECT {_ROW} FROM leaf WHERE seq IN (SELECT value FROM json_each(?)) ORDER BY seq"
 _SEVERAL = "EXISTS (SELECT 1 FROM leaf o WHERE o.unid = leaf.unid AND o.winner = 0)"
 _LATER = "EXISTS (SELECT 1 FROM leaf o WHERE o.unid = leaf.unid AND o.seq > leaf.seq)"
-_SIZE = "{0}.size + length({0}.line) + length({0}.side)"
+_SIZE = "{0}.size + length({0}.line) + length({0}.side) + length({0}.parents) + coalesce(length(CAST({0}.marks AS BLOB)), 0)"
 _SINCE = f"""
     SELECT {_SEVERAL}, CASE WHEN {_SEVERAL}
         THEN (SELECT sum({_SIZE.format("o")}) FROM leaf o WHERE o.unid = leaf.unid) ELSE {_SIZE.format("leaf")} END, {_ROW}

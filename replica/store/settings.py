@@ -10,10 +10,9 @@ from sqlalchemy import Connection, bindparam, select, text
 
 from replica.canonical import Json, canonical, parse
 from replica.errors import BadSettings, NotSupported
+from replica.revision import ANCESTRY_LIMIT_MAX
 from replica.store import tables
 from replica.store.sqlite import SQLiteFile
-
-ANCESTRY_LIMIT_MAX = 100_000  # it only grows, also by what a peer says, and each entry is 16 bytes of every document
 
 
 class Setting(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Iterator
 from typing import Any
@@ -12,6 +13,10 @@ from hypothesis import strategies as st
 
 import replica
 from replica.errors import BadDocument, BadSelector, Mistake, NotFound, ReplicaError, StaleRevision, TooLarge
+from replica.leaf import Leaf
+from replica.revision import Ancestry, Revision
+from replica.rows import row_of
+from replica.store.leaves import insert_rows, remember_texts
 from tests.model import dumps
 from tests.property.machine import histories
 from tests.world import World
@@ -233,6 +238,37 @@ def test_bad_documents_among_many_harm_nobody(hub: Hub) -> None:
     assert [(2 * n + 1, "bad_document") for n in range(len(bad))] == [(f["line"], f["code"]) for f in report.failures]
     assert 1 + len(bad) == len(hub.library)
     assert hub.library.verify()["ok"]
+
+
+BESIDE: dict[str, Any] = {
+    "marks": {"marks": f'{{"1-{"0" * 32}":["{"x" * 2**20}"]}}'},
+    "line": {"ancestry": Ancestry(line=bytes(16 * 10_001))},
+    "side": {"ancestry": Ancestry(side=bytes(24 * 10_001))},
+    "parents": {"ancestry": Ancestry(parents=bytes(24 * 100_001))},
+}
+
+
+@pytest.mark.parametrize("what", BESIDE)
+@pytest.mark.parametrize("number", [1, 2], ids=["alone", "beside another leaf"])
+def test_what_a_peer_adds_beside_the_content_is_bounded(what: str, number: int) -> None:
+    """It counts for no `document-size-max`, is kept for ever, and slows every later save of the document."""
+    with World(2) as world:
+        here, there = (twin.library for twin in world.twins)
+        there.put({"n": 0}, unid="sound")
+        if number == 2:
+            here.put({"n": 0}, unid="d")
+        body = b"{}"
+        leaf = Leaf("d", Revision(200_000, "abc"), False, False, Ancestry(), None, hashlib.sha256(body).digest(), body)
+        with there.file.write() as connection:
+            row = row_of(leaf._replace(**BESIDE[what]))
+            insert_rows(connection, [(9, "d", 200_000, leaf.revision.packed, False, False, True, *row[5:], "{}")])
+            remember_texts(connection, {leaf.revision.packed: "abc"})
+        report = replica.replicate(here, there, "pull")
+        assert report.pull is not None
+        assert (1, [replica.Failure("d", "200000-abc", "corrupt")]) == (report.pull.added, report.pull.failures)
+        assert number == len(here)
+        assert here.verify()["ok"]
+        assert "d" in [found["unid"] for found in there.verify()["damaged"]]
 
 
 @pytest.mark.parametrize("name", GOOD)

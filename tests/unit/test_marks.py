@@ -32,6 +32,15 @@ def marked(draw: st.DrawFn) -> tuple[Marks, set[str]]:
     return marks, set(marks) - removed
 
 
+def test_marks_that_would_be_too_long_are_not_known_and_not_read() -> None:
+    marks = {f"{n:09}{'x' * 1000}": (OWN, EARLIER)[n % 2] for n in range(1100)}
+    assert write_marks(marks, marks, OWN) is not None
+    assert write_marks(marks, [], OWN) is None
+    text = canonical({str(EARLIER): sorted(marks)}).decode()
+    with pytest.raises(BadDocument, match="more than"):
+        check_marks(text)
+
+
 @given(marked())
 @example(({}, set()))
 @example(({"": OWN}, set()))
