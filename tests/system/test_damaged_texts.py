@@ -71,7 +71,7 @@ def held(hub: replica.Replica, **wanted: bool) -> list[str | None]:
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
-@pytest.mark.parametrize("lane", [*LANES, "http", "copy"])
+@pytest.mark.parametrize("lane", [*LANES, "http", "whole", "copy"])
 def test_a_unid_that_cannot_be_read_stays_where_it_is(
     hub: replica.Replica, tmp_path: Path, lane: str, damage: str
 ) -> None:
@@ -104,7 +104,7 @@ def test_a_unid_that_cannot_be_read_stays_where_it_is(
             assert set(stored) <= {b"d0", b"d1", b"d3", b"d4"}
 
 
-@pytest.mark.parametrize("lane", [*LANES, "http"])
+@pytest.mark.parametrize("lane", [*LANES, "http", "whole"])
 def test_what_was_refused_for_its_unid_comes_when_that_is_repaired(
     hub: replica.Replica, tmp_path: Path, lane: str
 ) -> None:
@@ -195,7 +195,7 @@ def test_a_document_goes_on_in_a_copy_with_the_leaf_that_can_be_read(hub: replic
 
 
 @pytest.mark.parametrize("damage", ["text = CAST(x'ff' AS TEXT)", "text = 'another'"])
-@pytest.mark.parametrize("lane", [*LANES, "http", "copy"])
+@pytest.mark.parametrize("lane", [*LANES, "http", "whole", "copy"])
 def test_a_foreign_revision_that_cannot_be_read_stays_where_it_is(
     hub: replica.Replica, tmp_path: Path, lane: str, damage: str
 ) -> None:
