@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, text
 
 from replica.revision import Revision
 from replica.store.leaves import update_sequence
-from replica.store.sessions import Count, Position
+from replica.store.sessions import Position
 from replica.store.texts import REVISION_TEXT, is_readable, revision_of, stored_unid, told_apart, unid_of
 
 _OFFER = (
@@ -50,7 +51,7 @@ class Offer(NamedTuple):
 class Entry(NamedTuple):
     """One document in the feed: where, and its leaves, the winner first."""
 
-    sequence: Count
+    sequence: int
     unid: str
     offers: list[Offer]
     token: str = ""  # as in `Position`
@@ -64,7 +65,7 @@ class Entry(NamedTuple):
 class Page(NamedTuple):
     """A part of the feed. `position`: what to ask from next; `last`: nothing came after it when it was read."""
 
-    entries: list[Entry]
+    entries: Sequence[Entry]
     position: Position
     last: bool
 

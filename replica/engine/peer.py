@@ -3,34 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Annotated, NamedTuple, Protocol
-
-import msgspec
+from typing import NamedTuple, Protocol
 
 from replica.changes import Entry, Offer, Page
 from replica.leaf import Leaf
-from replica.revision import ANCESTRY_LIMIT_MAX, Ancestor, Revision
-from replica.store.sessions import Count, Position, Session
+from replica.revision import Ancestor, Revision
+from replica.store.sessions import Position, Session
 from replica.tally import Failure, Tally
-
-AncestryLimit = Annotated[int, msgspec.Meta(ge=0, le=ANCESTRY_LIMIT_MAX)]  # 0: a peer that has its own (CouchDB)
 
 
 class Greeting(NamedTuple):
     """Who a peer is, and what it remembers of the one it talks to."""
 
     replica_id: str
-    ids: Annotated[
-        tuple[str, ...], msgspec.Meta(min_length=1)
-    ]  # its instance id last, those it had before in front of it
+    ids: tuple[str, ...]  # its instance id last, those it had before in front of it
     place: str  # where the file is: equal places are the same file
-    era: Count
-    update_seq: Count
+    era: int
+    update_seq: int
     empty: bool  # holds no document and no deletion stub
     remembers: bool  # can write down sessions
     paused: bool
-    ancestry_limit: AncestryLimit
-    sessions: list[Session]  # with the other, newest first
+    ancestry_limit: int  # 0: a peer that has its own (CouchDB)
+    sessions: Sequence[Session]  # with the other, newest first
     refused: list[str]  # UNIDs that were offered by the other and not taken
     token: str = ""  # what `update_seq` is called, as in `Position`
 

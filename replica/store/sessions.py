@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any, Literal, NamedTuple
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple
 
-import msgspec
 from sqlalchemy import Connection, column, text
 
 from replica.tally import Tally
@@ -29,18 +29,11 @@ _ALL = text(f"SELECT {_COLUMNS} FROM session ORDER BY nr DESC")
 _CLEAR = text("DELETE FROM session WHERE peer = :peer")
 
 
-Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]  # what SQLite can hold; what peers send is held to it
-Moment = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
-Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
-Token = Annotated[str, msgspec.Meta(max_length=10_000)]
-Witnesses = Annotated[list[tuple[Count, str, str]], msgspec.Meta(max_length=1000)]
-
-
 class Position(NamedTuple):
     """A place in a feed: the update sequence, and what the peer calls the place where a number does not say it (CouchDB)."""
 
-    number: Count
-    token: Token = ""
+    number: int
+    token: str = ""
 
 
 START = Position(0)
@@ -54,15 +47,15 @@ class Session(NamedTuple):
     its update sequence is not a number (CouchDB).
     """
 
-    id: Name
+    id: str
     direction: Literal["in", "out"]
-    peer: Name
-    era: Count
-    position: Count
-    at_ms: Moment
-    counts: Annotated[dict[Name, Count | bool], msgspec.Meta(max_length=100)]
-    witnesses: Witnesses | None = None
-    token: Token = ""
+    peer: str
+    era: int
+    position: int
+    at_ms: int
+    counts: dict[str, int]
+    witnesses: Sequence[tuple[int, str, str]] | None = None
+    token: str = ""
 
     @property
     def reached(self) -> Position:

@@ -70,7 +70,9 @@ class HTTPPeer:
 
     def changed_leaves(self, since: Position, limit: int, size: int) -> Changed:
         """What changed there after `since`, with all leaves of these documents."""
-        head, rows = self._exchange.said("changed-leaves", verbs.Since(since, limit, size)).batch(verbs.Changed)
+        head, rows = self._exchange.said("changed-leaves", verbs.Since(since, limit, size)).batch(
+            ANSWERS["changed-leaves"]
+        )
         return Changed(rows, dict(head.texts), head.read, head.position, head.last)
 
     def missing(self, offers: list[Offer]) -> list[Offer]:

@@ -1,4 +1,4 @@
-"""What is said by which verb of a peer: the shapes of questions and answers."""
+"""What is said by which verb of a peer: the shapes of questions and answers, and those that they are heard in."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from typing import Any
 
 import msgspec
 
-from replica.changes import Entry, Offer, Page
-from replica.engine.peer import AncestryLimit, Greeting
+from replica.changes import Offer
+from replica.engine.peer import Greeting
 from replica.revision import Revision
 from replica.rows import Row
-from replica.store.sessions import Count, Position, Session
+from replica.store.sessions import Position, Session
 from replica.tally import Failure, Tally
+from replica.wire.bounds import AncestryLimit, Count, HeardEntry, HeardGreeting, HeardPage, HeardPosition, HeardSession
 
 LIMIT_MAX = 10_000  # feed entries in one page
 SIZE_MAX = 32 * 2**20  # bytes of bodies and ancestries in one answer; a single larger document comes alone
@@ -25,6 +26,12 @@ class Greet(msgspec.Struct):
     dry_run: bool
 
 
+class HeardGreet(Greet):
+    """The same within bounds."""
+
+    greeting: HeardGreeting | None
+
+
 class Changes(msgspec.Struct, omit_defaults=True):
     """Asks for a `Page`. Where it would be empty, something new is waited for: `wait_s` seconds, `WAIT_S_MAX` at most."""
 
@@ -33,11 +40,23 @@ class Changes(msgspec.Struct, omit_defaults=True):
     wait_s: float = 0.0
 
 
+class HeardChanges(Changes, omit_defaults=True):
+    """The same within bounds."""
+
+    since: HeardPosition
+
+
 class UpTo(msgspec.Struct):
     """Asks for the last entries up to a position."""
 
     position: Position
     limit: int
+
+
+class HeardUpTo(UpTo):
+    """The same within bounds."""
+
+    position: HeardPosition
 
 
 class Leaves(msgspec.Struct):
@@ -55,6 +74,12 @@ class Since(msgspec.Struct):
     size: int
 
 
+class HeardSince(Since):
+    """The same within bounds."""
+
+    since: HeardPosition
+
+
 class Changed(msgspec.Struct):
     """The leaves of the documents in a part of the feed; `read`: how many documents, `position` and `last` as in a page."""
 
@@ -63,6 +88,12 @@ class Changed(msgspec.Struct):
     read: Count
     position: Position
     last: bool
+
+
+class HeardChanged(Changed):
+    """The same within bounds."""
+
+    position: HeardPosition
 
 
 class Accept(msgspec.Struct):
@@ -76,6 +107,12 @@ class Accept(msgspec.Struct):
     dry_run: bool
 
 
+class HeardAccept(Accept):
+    """The same within bounds."""
+
+    session: HeardSession
+
+
 class Snapshot(msgspec.Struct):
     """What is in front of a database file: the number of its schema, and its size in bytes."""
 
@@ -84,29 +121,29 @@ class Snapshot(msgspec.Struct):
 
 
 QUESTIONS: dict[str, Any] = {
-    "greet": Greet,
-    "changes": Changes,
-    "changes-up-to": UpTo,
+    "greet": HeardGreet,
+    "changes": HeardChanges,
+    "changes-up-to": HeardUpTo,
     "changes-of": list[str],
     "missing": list[Offer],
-    "changed-leaves": Since,
+    "changed-leaves": HeardSince,
     "fetch": list[tuple[str, Revision]],
     "texts": list[Row],
-    "accept": Accept,
-    "remember": list[Session],
+    "accept": HeardAccept,
+    "remember": list[HeardSession],
     "snapshot": None,
 }
 ANSWERS: dict[str, Any] = {
-    "greet": Greeting,
-    "changes": Page,
-    "changes-up-to": list[Entry],
-    "changes-of": list[Entry],
+    "greet": HeardGreeting,
+    "changes": HeardPage,
+    "changes-up-to": list[HeardEntry],
+    "changes-of": list[HeardEntry],
     "missing": list[int],
-    "changed-leaves": Changed,
+    "changed-leaves": HeardChanged,
     "fetch": Leaves,
     "texts": list[tuple[bytes, str]],
     "accept": Tally,
     "remember": None,
     "snapshot": Snapshot,
 }
-"""What is said by which verb. In the answer to `missing` an offer is named by its place in the question."""
+"""What is heard by which verb. In the answer to `missing` an offer is named by its place in the question."""

@@ -50,7 +50,7 @@ def test_the_version_is_told() -> None:
 
 
 def test_help_loads_nothing_heavy_and_no_command() -> None:
-    heavy = "{'sqlalchemy', 'rich', 'sqlite3', 'json', 'alembic'}"
+    heavy = "{'sqlalchemy', 'rich', 'sqlite3', 'json', 'alembic', 'msgspec', 'starlette', 'httpx2'}"
     look = (
         "import sys\nfrom replica.cli import main\nmain(['--help'])\n"
         f"print(sorted({heavy} & sys.modules.keys()), file=sys.stderr)\n"
@@ -60,6 +60,22 @@ def test_help_loads_nothing_heavy_and_no_command() -> None:
     loaded, modules = answer.stderr.splitlines()
     assert "[]" == loaded
     assert not {f"replica.cli.{listed.module}" for listed in COMMANDS.values()} & set(eval(modules))
+
+
+def test_a_command_between_files_loads_nothing_of_the_network(tmp_path: Path) -> None:
+    one, two = tmp_path / "one.db", tmp_path / "two.db"
+    done("create", one)
+    done("put", one, "x", '{"a":1}')
+    done("copy", one, two)
+    heavy = "{'msgspec', 'httpx2', 'anyio', 'starlette', 'uvicorn', 'backports.zstd', 'compression.zstd', 'alembic', 'rich'}"
+    look = (
+        "import sys\nfrom replica.cli import main\nmain(sys.argv[1:])\n"
+        f"print(sorted({heavy} & sys.modules.keys()), file=sys.stderr)"
+    )
+    for words in (["get", one, "x"], ["find", one, '{"a":1}'], ["sync", "--json", one, two], ["verify", one, two]):
+        command = [sys.executable, "-c", look, *map(str, words)]
+        answer = subprocess.run(command, env=QUIET, capture_output=True, text=True, check=True)
+        assert ("[]", words) == (answer.stderr.splitlines()[-1], words)
 
 
 def test_help_is_there_at_once() -> None:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+from typing import Any
 
 import pytest
 
+from replica.changes import Entry, Page
+from replica.engine.peer import Greeting
 from replica.errors import Garbled, OtherProtocol
 from replica.leaf import next_revision
 from replica.rows import Rows
-from replica.store.sessions import START, Position
+from replica.store.sessions import START, Position, Session
+from replica.store.settings import ANCESTRY_LIMIT_MAX
+from replica.wire import bounds
 from replica.wire.messages import PROTOCOL, read, written
-from replica.wire.verbs import Changes, Leaves
+from replica.wire.verbs import ANSWERS, QUESTIONS, Accept, Changed, Changes, Greet, Leaves, Since, UpTo
 
 PLAIN = written("changes", "me", Changes(START, 7))
 ROWS = Rows.of([next_revision(unid, [], body, 1, 10) for unid, body in (("a", b'{"n":1}'), ("\u00e9", b"{}"))])
@@ -75,3 +81,66 @@ def test_what_is_sound_and_makes_no_sense_is_refused(say: str) -> None:
     value = json.loads(say) if not say.startswith("[[") else say
     with pytest.raises(Garbled):
         read("changes", written("changes", "me", value)).understood(Changes)
+
+
+SESSION = Session("s", "in", "peer", 0, 7, 0, {"added": 1})
+GREETING = Greeting("id", ("me",), "/here", 0, 7, False, True, False, 1000, [SESSION], [])
+FAR = 2**63
+
+
+def accepting(session: Session, ancestry_limit: int = 1000) -> Accept:
+    return Accept([], [], session, ancestry_limit, [], False)
+
+
+@pytest.mark.parametrize(
+    ("shapes", "verb", "say"),
+    [
+        (QUESTIONS, "changes", Changes(Position(FAR), 7)),
+        (QUESTIONS, "changes", Changes(Position(-1), 7)),
+        (QUESTIONS, "changes", Changes(Position(0, "t" * 10_001), 7)),
+        (QUESTIONS, "changes-up-to", UpTo(Position(FAR), 7)),
+        (QUESTIONS, "changed-leaves", Since(Position(FAR), 7, 7)),
+        (QUESTIONS, "greet", Greet(GREETING._replace(era=-1), False)),
+        (QUESTIONS, "greet", Greet(GREETING._replace(sessions=[SESSION._replace(position=FAR)]), False)),
+        (QUESTIONS, "remember", [SESSION._replace(id="")]),
+        (QUESTIONS, "remember", [SESSION._replace(peer="p" * 201)]),
+        (QUESTIONS, "remember", [SESSION._replace(at_ms=FAR)]),
+        (QUESTIONS, "remember", [SESSION._replace(counts={"added": FAR})]),
+        (QUESTIONS, "remember", [SESSION._replace(counts={str(at): 1 for at in range(101)})]),
+        (QUESTIONS, "remember", [SESSION._replace(witnesses=[(FAR, "unid", "1-a")])]),
+        (QUESTIONS, "remember", [SESSION._replace(witnesses=[(1, "unid", "1-a")] * 1001)]),
+        (QUESTIONS, "remember", [SESSION._replace(token="t" * 10_001)]),
+        (QUESTIONS, "accept", accepting(SESSION._replace(era=FAR))),
+        (QUESTIONS, "accept", accepting(SESSION, ANCESTRY_LIMIT_MAX + 1)),
+        (ANSWERS, "greet", GREETING._replace(ids=())),
+        (ANSWERS, "greet", GREETING._replace(update_seq=FAR)),
+        (ANSWERS, "greet", GREETING._replace(ancestry_limit=-1)),
+        (ANSWERS, "greet", GREETING._replace(sessions=[SESSION._replace(era=-1)])),
+        (ANSWERS, "changes", Page([], Position(FAR), True)),
+        (ANSWERS, "changes", Page([Entry(FAR, "unid", [])], START, True)),
+        (ANSWERS, "changes-up-to", [Entry(-1, "unid", [])]),
+        (ANSWERS, "changed-leaves", Changed([], [], 0, Position(-1), True)),
+        (ANSWERS, "changed-leaves", Changed([], [], FAR, START, True)),
+        (ANSWERS, "changes-of", [Entry(FAR, "unid", [])]),
+    ],
+)
+def test_what_is_beyond_a_bound_is_refused(shapes: dict[str, Any], verb: str, say: Any) -> None:
+    with pytest.raises(Garbled):
+        read(verb, written(verb, "me", say)).understood(shapes[verb])
+
+
+@pytest.mark.parametrize(
+    ("shapes", "verb", "say"),
+    [
+        (QUESTIONS, "remember", [SESSION._replace(witnesses=[(FAR - 1, "unid", "1-a")], at_ms=-FAR)]),
+        (ANSWERS, "greet", GREETING),
+        (ANSWERS, "changes", Page([Entry(FAR - 1, "unid", [])], Position(FAR - 1, "t" * 10_000), True)),
+    ],
+)
+def test_what_is_within_its_bounds_is_the_value_that_was_said(shapes: dict[str, Any], verb: str, say: Any) -> None:
+    assert say == read(verb, written(verb, "me", say)).understood(shapes[verb])
+
+
+@pytest.mark.parametrize("shape", [each for name, each in vars(bounds).items() if name.startswith("Heard")])
+def test_a_bound_is_on_something_that_the_value_has(shape: Any) -> None:
+    assert set() == set(inspect.get_annotations(shape)) - set(shape._fields)

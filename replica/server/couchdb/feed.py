@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from msgspec import Raw
@@ -34,7 +34,7 @@ class Rows(NamedTuple):
 class _Part(NamedTuple):
     """A part of the replica's feed, before it is known what of it is wanted; as `Rows`."""
 
-    entries: list[Entry]
+    entries: Sequence[Entry]
     position: int
     last: bool
 
@@ -129,7 +129,7 @@ class Feed:
             return _Part(page.entries, page.position.number, page.last)
         return _Part([entry for entry in page.entries if entry.sequence <= until], until, True)
 
-    def _that_fit(self, entries: list[Entry]) -> int:
+    def _that_fit(self, entries: Sequence[Entry]) -> int:
         """How many of them to read at once."""
         size = 0
         for count, entry in enumerate(entries[:PAGE]):
@@ -138,7 +138,7 @@ class Feed:
                 return count
         return min(PAGE, len(entries))
 
-    def _leaves(self, connection: Any, entries: list[Entry]) -> dict[str, list[Leaf]]:
+    def _leaves(self, connection: Any, entries: Sequence[Entry]) -> dict[str, list[Leaf]]:
         """The leaves of the documents whose revisions alone do not say enough, the winner first."""
         unids = [entry.unid for entry in entries]
         if not self._wanted.needs_bodies:

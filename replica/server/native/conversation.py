@@ -16,7 +16,7 @@ from replica.server.endpoint import Endpoint
 from replica.transports.direct import DirectPeer
 from replica.wire import coding
 from replica.wire.messages import MEDIA_TYPE, Message, read, written
-from replica.wire.verbs import LIMIT_MAX, QUESTIONS, SIZE_MAX, WAIT_S_MAX, Accept, Changed, Leaves
+from replica.wire.verbs import LIMIT_MAX, QUESTIONS, SIZE_MAX, WAIT_S_MAX, Changed, Leaves
 
 Act = Callable[[DirectPeer, Message], Any]
 
@@ -73,7 +73,7 @@ def texts(peer: DirectPeer, message: Message) -> Any:
 
 def accept(peer: DirectPeer, message: Message) -> Any:
     """Take in a batch; what became of it."""
-    head, rows = message.batch(Accept)
+    head, rows = message.batch(QUESTIONS["accept"])
     batch = Batch(rows, dict(head.texts), head.session, head.ancestry_limit, tuple(head.refused))
     return peer.accept(batch, head.dry_run)
 
