@@ -11,7 +11,6 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from replica.errors import ReplicaError
 from replica.server import couchdb, monitoring, native
@@ -22,6 +21,7 @@ from replica.server.endpoint import Endpoint
 from replica.server.exchange import ASGI, Observed, Observer
 from replica.server.metrics import Metrics
 from replica.server.origins import Origins
+from replica.server.routing import Routes
 
 ENDPOINTS = [*monitoring.ENDPOINTS, *native.ENDPOINTS, *couchdb.ENDPOINTS]
 
@@ -99,15 +99,16 @@ def create_app(
         yield
         server.catalogue.close()
 
-    app = Starlette(routes=list(_routes(server, ENDPOINTS)), lifespan=lifespan, exception_handlers=_PROBLEMS)
+    app = Starlette(routes=[_routes(server, ENDPOINTS)], lifespan=lifespan, exception_handlers=_PROBLEMS)
     app.router.redirect_slashes = False
     return App(Observed(Origins(app, cors) if cors else app, [server.metrics, *observers]), server)
 
 
-def _routes(server: Server, endpoints: Iterable[Endpoint]) -> Iterable[Route]:
-    """In their order: what is more special comes first."""
+def _routes(server: Server, endpoints: Iterable[Endpoint]) -> Routes:
+    routes = Routes()
     for endpoint in endpoints:
-        yield Route(endpoint.path, _Served(server, endpoint), methods=list(endpoint.methods))
+        routes.add(endpoint.path, endpoint.methods, _Served(server, endpoint))
+    return routes
 
 
 class _Served:

@@ -97,6 +97,9 @@ def test_a_method_that_is_not_offered_says_which_are(server: House) -> None:
         answer = db.ask(method, path)
         assert answer.status in (405, 501), (method, path, answer)
         assert {"error", "reason"} <= answer.body.keys()
+    answer = db.ask("PATCH", "")
+    assert (405, "Only DELETE,GET,HEAD,POST,PUT allowed") == (answer.status, answer.body["reason"])
+    assert ["DELETE", "GET", "HEAD", "POST", "PUT"] == sorted(answer.headers["allow"].split(", "))
 
 
 def test_what_is_nothing_is_not_found(server: House) -> None:

@@ -100,6 +100,7 @@ def test_what_is_not_offered_says_so_with_the_reason(db: Database, method: str, 
 def test_the_server_replicates_when_the_other_side_asks(server: House) -> None:
     answer = server.client.post("/_replicate", json={"source": "a", "target": "b"})
     assert (501, "not_implemented") == (answer.status_code, answer.json()["error"])
+    assert 501 == server.client.get("/_replicate").status_code, "and not the database of that name"
 
 
 def test_a_database_that_is_not_there_is_not_found(server: House) -> None:

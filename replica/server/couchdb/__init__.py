@@ -5,6 +5,7 @@ from replica.server.couchdb import bulk, changes, databases, documents, finding,
 ENDPOINTS = [
     *root.ENDPOINTS,
     *changes.ENDPOINTS,
+    *refusals.FIRST,
     *databases.ENDPOINTS,
     *bulk.ENDPOINTS,
     *lists.ENDPOINTS,

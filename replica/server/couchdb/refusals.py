@@ -30,8 +30,10 @@ _ANY = ("GET", "POST", "PUT", "DELETE")
 _JAVASCRIPT = ("_view", "_show", "_list", "_update", "_rewrite")
 _DESIGN = "/{db}/_design/{design}"
 
+FIRST = [Endpoint(("GET", "POST"), "/_replicate", _replicate, opens_database=False)]
+"""Before the databases, which it is none of."""
+
 EARLY = [
-    Endpoint(("GET", "POST"), "/_replicate", _replicate, opens_database=False),
     Endpoint(("POST",), "/{db}/_purge", _purge),
     Endpoint(("GET",), "/{db}/_purged_infos", _purge),
     Endpoint(("GET", "PUT"), "/{db}/_purged_infos_limit", _purge),
