@@ -16,7 +16,7 @@ from replica.errors import ReplicaError
 from replica.server import couchdb, monitoring, native
 from replica.server.answers import answer, problem
 from replica.server.call import Call, decoded
-from replica.server.catalogue import Catalogue
+from replica.server.catalogue import Catalogue, Held
 from replica.server.endpoint import Endpoint
 from replica.server.exchange import ASGI, Observed, Observer
 from replica.server.metrics import Metrics
@@ -132,8 +132,15 @@ class _Served:
         held = None
         if self.endpoint.opens_database:
             name = decoded(request.path_params["db"])
-            held = await run_in_threadpool(stack.enter_context, self._server.catalogue.use(name))
+            held = await self._held(name, stack)
         return await self.endpoint.handler(Call(request, self._server, held))
+
+    async def _held(self, name: str, stack: ExitStack) -> Held:
+        """The database, until the stack ends. A thread is asked if it has to be opened: that costs as much as reading."""
+        catalogue = self._server.catalogue
+        if catalogue.is_at_hand(name):
+            return stack.enter_context(catalogue.use(name))
+        return await run_in_threadpool(stack.enter_context, catalogue.use(name))
 
 
 async def _not_found(_: Request, error: Exception) -> Response:

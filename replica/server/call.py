@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 COUNT_MAX = 2**53 - 1
 VALUES_MAX = 2_000_000  # in the JSON of one request: an empty list takes two bytes there and a hundred in memory
+AT_ONCE = 4 * 2**10  # bytes of JSON that are read without asking a thread to: in a millisecond at the worst
 _BETWEEN_VALUES = (b"[", b"{", b",")  # counted in texts, too: prose has a comma in fifty characters
 
 
@@ -109,7 +110,7 @@ class Call:
         if not text.strip() and default is not None:
             return default
         check_values(text)
-        return await run_in_threadpool(parse, text)
+        return parse(text) if len(text) <= AT_ONCE else await run_in_threadpool(parse, text)
 
     async def json_object(self, default: dict[str, Json] | None = None) -> dict[str, Any]:
         """The JSON object in the body."""

@@ -114,6 +114,13 @@ class Catalogue:
                     held.replica.close()  # another file has taken its place meanwhile
                 self._close_idle()
 
+    def is_at_hand(self, name: str) -> bool:
+        """Whether `use` will not take long: the database is open, as it is at its path, and nobody is opening another."""
+        if self._lock.locked():
+            return False
+        held = self._open.get(name)
+        return held is not None and held.replica.is_current
+
     def _take(self, name: str) -> Held:
         with self._lock:
             held = self._open.get(name)

@@ -430,3 +430,16 @@ def test_a_database_that_is_deleted_while_it_is_used_is_not_closed_under_its_use
         assert ["a"] == [document.unid for document in other.replica.documents()]
         assert other.replica.verify()["ok"]
     catalogue.close()
+
+
+def test_a_database_is_at_hand_while_it_is_open_and_the_file_at_its_path(hub: replica.Replica, folder: Path) -> None:
+    hub.close()
+    catalogue = Catalogue(str(folder))
+    assert not catalogue.is_at_hand("hub")
+    with catalogue.use("hub"):
+        assert catalogue.is_at_hand("hub")
+        assert not catalogue.is_at_hand("nothing")
+    assert catalogue.is_at_hand("hub"), "it stays open"
+    (folder / "hub.db").rename(folder / "before.db")
+    assert not catalogue.is_at_hand("hub")
+    catalogue.close()
