@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -13,6 +13,7 @@ from starlette.responses import Response, StreamingResponse
 from replica.errors import ReplicaError, http_form
 
 JSON = "application/json"
+WHOLE_BYTES = 64 * 2**10  # of an answer in pieces that are made before the first is sent
 encode = msgspec.json.Encoder().encode  # of what the server says itself; documents go through as `msgspec.Raw`
 
 
@@ -22,9 +23,24 @@ def answer(value: Any, status: int = 200, headers: Mapping[str, str] | None = No
 
 
 async def streamed(pieces: Iterator[bytes]) -> Response:
-    """A JSON answer in pieces, each of which is made in a thread. What goes wrong before the first is an error as usual."""
-    first = await run_in_threadpool(next, pieces, b"")
-    return StreamingResponse(itertools.chain([first], pieces), media_type=JSON)
+    """A JSON answer in pieces, each of which is made in a thread; a short one is whole, with its length.
+
+    What goes wrong in the first `WHOLE_BYTES` is an error as usual.
+    """
+    beginning, ended = await run_in_threadpool(_beginning, pieces)
+    if ended:
+        return Response(beginning, media_type=JSON)
+    return StreamingResponse(chain([beginning], pieces), media_type=JSON)
+
+
+def _beginning(pieces: Iterator[bytes]) -> tuple[bytes, bool]:
+    """What goes out together, and whether that is all."""
+    beginning = b""
+    for piece in pieces:
+        beginning += piece
+        if len(beginning) >= WHOLE_BYTES:
+            return beginning, False
+    return beginning, True
 
 
 def problem(error: ReplicaError) -> Response:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
@@ -17,6 +18,7 @@ from replica.server import couchdb, monitoring, native
 from replica.server.answers import answer, problem
 from replica.server.call import Call, decoded
 from replica.server.catalogue import Catalogue, Held
+from replica.server.compressed import Compressed
 from replica.server.endpoint import Endpoint
 from replica.server.exchange import ASGI, Observed, Observer
 from replica.server.metrics import Metrics
@@ -99,7 +101,12 @@ def create_app(
         yield
         server.catalogue.close()
 
-    app = Starlette(routes=[_routes(server, ENDPOINTS)], lifespan=lifespan, exception_handlers=_PROBLEMS)
+    app = Starlette(
+        routes=[_routes(server, ENDPOINTS)],
+        middleware=[Middleware(Compressed)],
+        lifespan=lifespan,
+        exception_handlers=_PROBLEMS,
+    )
     app.router.redirect_slashes = False
     return App(Observed(Origins(app, cors) if cors else app, [server.metrics, *observers]), server)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import zlib
 from collections.abc import Callable, Iterable, Iterator
@@ -19,6 +20,7 @@ CODINGS = (ZSTD, GZIP)  # the best first
 LEVELS = {GZIP: 1, ZSTD: 1}  # a higher zstd level costs the time of storing a document for a tenth less bytes
 _WINDOW_LOG_MAX = 23  # 8 MiB; what asks for more memory than that is not inflated
 _PIECE = 2**20
+_NEVER = re.compile(r"q\s*=\s*0(\.0*)?", re.IGNORECASE)  # the weight of what a client does not want
 
 
 class Inflater(Protocol):
@@ -34,12 +36,9 @@ class Inflater(Protocol):
 
 def chosen(accepted: str) -> str:
     """The best coding that an `Accept-Encoding` header names; `identity` if it names none of ours."""
-    names = {name.strip().lower() for name, _, weight in _weighted(accepted) if weight.strip() not in ("q=0", "q=0.0")}
+    parts = (part.partition(";") for part in accepted.split(","))
+    names = {name.strip().lower() for name, _, weight in parts if not _NEVER.fullmatch(weight.strip())}
     return next((coding for coding in CODINGS if coding in names), IDENTITY)
-
-
-def _weighted(accepted: str) -> Iterable[tuple[str, str, str]]:
-    return (part.partition(";") for part in accepted.split(","))
 
 
 def compressor(coding: str) -> tuple[Callable[[bytes], bytes], Callable[[], bytes]]:
@@ -50,6 +49,17 @@ def compressor(coding: str) -> tuple[Callable[[bytes], bytes], Callable[[], byte
     if coding == GZIP:
         zipper = zlib.compressobj(LEVELS[GZIP], wbits=16 + zlib.MAX_WBITS)
         return zipper.compress, zipper.flush
+    return bytes, bytes
+
+
+def prompt_compressor(coding: str) -> tuple[Callable[[bytes], bytes], Callable[[], bytes]]:
+    """As `compressor`, but it holds nothing back: what it gives for a piece is that piece, whole, at the other end."""
+    if coding == ZSTD:
+        packer = zstd.ZstdCompressor(level=LEVELS[ZSTD])
+        return lambda piece: packer.compress(piece, mode=zstd.ZstdCompressor.FLUSH_BLOCK), packer.flush
+    if coding == GZIP:
+        zipper = zlib.compressobj(LEVELS[GZIP], wbits=16 + zlib.MAX_WBITS)
+        return lambda piece: zipper.compress(piece) + zipper.flush(zlib.Z_SYNC_FLUSH), zipper.flush
     return bytes, bytes
 
 

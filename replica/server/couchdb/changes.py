@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from replica.errors import Replaced, ReplicaError
 from replica.server.call import Call
+from replica.server.compressed import AS_IT_IS
 from replica.server.couchdb.feed import Feed
 from replica.server.couchdb.feed_forms import form_of
 from replica.server.couchdb.feed_pace import Pace
@@ -30,7 +31,7 @@ async def changes(call: Call) -> Response:
     chunks = _chunks(feed, asked, call.held.watch, position, newest)
     media_type = form_of(asked.feed).media_type
     if asked.feed != "normal":
-        return Streamed(chunks, media_type)
+        return Streamed(chunks, media_type, {"Cache-Control": f"no-cache, {AS_IT_IS}"})
     held = []
     async for chunk in chunks:
         held.append(chunk)
