@@ -29,6 +29,13 @@ def lonely_session(target: Greeting, source: Greeting) -> Session | None:
     return None
 
 
+def expected_position(target: Greeting, source: Greeting) -> Position:
+    """Where to go on from, as far as two greetings tell: what only the target holds has to be looked into yet."""
+    lonely = None if source.remembers else lonely_session(target, source)
+    common = common_position(target, source)
+    return common if lonely is None else max(common, lonely.reached)
+
+
 def has_forked(mine: Greeting, other: Greeting) -> bool:
     """Whether `other` remembers more of me, by my present name, than I do: I am a copy, or was restored.
 

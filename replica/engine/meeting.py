@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from replica.engine.history import has_forked, was_filled
 from replica.engine.peer import Greeting, Peer
+from replica.engine.prospect import Prospect
 from replica.engine.replicate import Progress, Task
 from replica.engine.report import Report
 from replica.errors import LimitReached, Mistake, NotAReplica, Paused, ReadOnly, SuddenlyEmpty, WithItself
@@ -39,11 +40,12 @@ def meet(
         there_is = there.greet(here_is, options.dry_run)
     check_safe(here_is, there_is, options)
     report = Report(dry_run=options.dry_run)
+    prospect = Prospect(options.direction, here_is, there_is)
 
     def go(name: str, target: Peer, source: Peer, to: Greeting, by: Greeting) -> None:
-        tally = Tally()
+        tally = prospect.tally_of(name)
         setattr(report, name, tally)
-        times = (options.on_progress, options.deadline_passed)
+        times = (prospect.telling(options.on_progress), options.deadline_passed)
         transfer(Task(name, target, source, to, by, ids(), now_ms, options.dry_run, *times), tally)
 
     try:

@@ -21,12 +21,16 @@ WITNESSES = 32
 
 
 class Progress(NamedTuple):
-    """How far one direction has come: `done` and `total` are update sequences of the source, counted from the start."""
+    """How far one direction has come: `done` and `total` are update sequences of the source, counted from the start.
+
+    `other`: the same of the other direction, if that is wanted, too; before it begins, as far as it is known.
+    """
 
     direction: str
     done: int
     total: int
     tally: Tally
+    other: Progress | None = None
 
 
 class Portion(NamedTuple):

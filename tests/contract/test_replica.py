@@ -1015,6 +1015,41 @@ def test_replicate_pulls_then_pushes(hub: Replica, laptop: Replica) -> None:
     assert keys == " ".join(shape["pull"])
 
 
+def test_the_progress_of_one_direction_tells_of_the_other_one_too(hub: Replica, laptop: Replica) -> None:
+    for number in range(3):
+        hub.put({}, unid=f"from hub {number}")
+    laptop.put({}, unid="from laptop")
+    seen: list[replica.Progress] = []
+    replica.replicate(laptop, hub, on_progress=seen.append)
+    begun, ended = seen[0], seen[-1]
+    assert begun.other is not None
+    assert ended.other is not None
+    assert ("pull", 3, 3) == begun[:3]
+    assert ("push", 0, 1) == begun.other[:3], "before it begins"
+    assert ("push", "pull") == (ended.direction, ended.other.direction)
+    assert ended.done == ended.total
+    assert ("pull", 3, 3, 3) == (*ended.other[:3], ended.other.tally.added), "after it has ended"
+
+
+def test_the_progress_of_a_single_direction_tells_of_no_other(hub: Replica, laptop: Replica) -> None:
+    hub.put({})
+    seen: list[replica.Progress] = []
+    replica.replicate(laptop, hub, direction="pull", on_progress=seen.append)
+    assert [None] == [step.other for step in seen]
+
+
+def test_what_is_pending_begins_where_the_last_replication_ended(hub: Replica, laptop: Replica) -> None:
+    for number in range(3):
+        hub.put({}, unid=f"early {number}")
+    replica.replicate(laptop, hub)
+    hub.put({}, unid="late")
+    laptop.put({}, unid="from laptop")
+    seen: list[replica.Progress] = []
+    replica.replicate(laptop, hub, on_progress=seen.append)
+    assert seen[0].other is not None
+    assert (1, 1) == (seen[0].total, seen[0].other.total)
+
+
 @pytest.mark.parametrize(("direction", "here", "there"), [("pull", 2, 1), ("push", 1, 2), ("both", 2, 2)])
 def test_replicate_goes_one_way_or_both(hub: Replica, laptop: Replica, direction: str, here: int, there: int) -> None:
     hub.put({}, unid="from hub")

@@ -266,19 +266,25 @@ def on_a_terminal(*words: object, patience: float = 0.0, output: int | None = No
     program = f"import sys, replica.cli.progress as p\np.PATIENCE_S = {patience}\nfrom replica.cli import main\nsys.exit(main())"
     environment = {**QUIET, "TERM": "xterm", "COLUMNS": "100", **variables}
     command = [sys.executable, "-c", program, *map(str, words)]
-    shown = b""
     with subprocess.Popen(command, env=environment, stdin=its, stdout=output or its, stderr=its) as process:
         os.close(its)
-        while True:
-            try:
-                part = os.read(mine, 65536)
-            except OSError:  # the other end is closed
-                break
-            if not part:
-                break
-            shown += part
-    os.close(mine)
+        shown = drained(mine)
     assert 0 == process.returncode, shown
+    return shown
+
+
+def drained(terminal: int) -> str:
+    """What is shown from now on, until nobody has the other end open."""
+    shown = b""
+    while True:
+        try:
+            part = os.read(terminal, 65536)
+        except OSError:  # the other end is closed
+            break
+        if not part:
+            break
+        shown += part
+    os.close(terminal)
     return shown.decode()
 
 
@@ -299,8 +305,26 @@ def test_progress_is_shown_on_a_terminal(hub: Path, tmp_path: Path, lines: Path)
     assert "read 3,000: 3,000 added" in shown
     assert COLOR.search(shown)
     shown = on_a_terminal("sync", hub, tmp_path / "copy.db", "--no-color")
-    assert re.search(r"push.*3,000 documents", shown)
+    assert re.search(r"pull 0 done; push 3,000 done; [\d,]+/s", shown)
     assert not COLOR.search(shown)
+
+
+def test_while_it_waits_for_changes_what_was_done_both_ways_stands_there(hub: Path, tmp_path: Path) -> None:
+    done("copy", hub, tmp_path / "copy.db")
+    for name, unids in (("hub.db", "abc"), ("copy.db", "xy")):
+        for unid in unids:
+            done("put", tmp_path / name, unid, "{}")
+    mine, its = pty.openpty()
+    command = [*PROGRAM, "sync", str(tmp_path / "copy.db"), str(hub), "--continuous", "--no-color"]
+    with subprocess.Popen(command, env={**QUIET, "TERM": "xterm"}, stdin=its, stdout=its, stderr=its) as process:
+        os.close(its)
+        shown = ""
+        while "push 5 done" not in shown:
+            shown += os.read(mine, 65536).decode()
+        process.send_signal(signal.SIGINT)
+        shown += drained(mine)
+    assert 0 == process.returncode
+    assert "waiting for changes; pull 3 done; push 5 done" in shown
 
 
 @pytest.mark.parametrize(
