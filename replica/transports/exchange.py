@@ -10,7 +10,8 @@ import httpx2
 
 from replica.errors import Garbled
 from replica.rows import Rows
-from replica.transports.web import Web, complaint, is_our_complaint, our_errors
+from replica.transports.complaints import complaint, is_our_complaint, our_errors
+from replica.transports.web import Web
 from replica.wire import coding
 from replica.wire.messages import MEDIA_TYPE, Message, read, read_streamed, written
 from replica.wire.verbs import ANSWERS
