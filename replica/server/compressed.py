@@ -1,7 +1,7 @@
 """Compressed answers for clients that ask for them: a wrapper around the application.
 
 Only JSON, and of some size. Live feeds go out as they are (`AS_IT_IS`), and so does what answers a HEAD, because clients
-take its `ETag` for a revision. docs/decisions/0012-compressed-answers.md has the reasons and the figures.
+take its `ETag` for a revision. docs/decisions/0013-compressed-answers.md has the reasons and the figures.
 """
 
 from __future__ import annotations
