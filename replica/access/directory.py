@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 import hmac
-import logging
 import secrets
 import threading
-from collections.abc import Callable, Iterable
-from typing import TypeVar
+from collections.abc import Iterable
+from typing import NamedTuple
 
 from replica.access import editing, passwords
 from replica.access.file import State, UsersFile
-from replica.access.people import GROUPS, USERS, User, groups_of, name_problem, read_members, unite
+from replica.access.known import Known
+from replica.access.people import USERS
 from replica.access.principal import ADMIN, Principal
-from replica.access.tokens import TOKENS, Token, id_of, read_token
+from replica.access.tokens import TOKENS, Token, id_of
 from replica.clock import Clock, system_clock
-from replica.errors import BadDocument, Corrupt
-from replica.leaf import Leaf
 
-LOG = logging.getLogger("replica.access")
-KEPT_MAX = 10_000  # users and tokens remembered as long as nothing has changed
 
-T = TypeVar("T")
+class ListedUser(NamedTuple):
+    """A user as administrators see him. `state`: `ok`, `conflict` (changed in two places), `damaged` (cannot log in)."""
+
+    principal: Principal
+    state: str
+
+
+class ListedToken(NamedTuple):
+    """A token as administrators see it. `state`: `ok`, `expired`, `orphaned` (its user is gone), `damaged`."""
+
+    id: str
+    token: Token | None  # None: damaged
+    state: str
 
 
 class Directory:
@@ -38,7 +46,7 @@ class Directory:
         self._lock = threading.Lock()
         self._seen: State | None = None
         self._version = 0
-        self._kept: dict[str, object] = {}
+        self._known = Known(self._file)
         self._had_users = False
         self._secret = secrets.token_bytes(32)  # until there is a file that holds one
 
@@ -47,69 +55,66 @@ class Directory:
     @property
     def version(self) -> int:
         """Another number whenever a user, a group or a token may have changed. One small read; for this object only."""
-        with self._lock:
-            state = self._file.state()
-            if state != self._seen:
-                self._seen = state
-                self._version += 1
-                self._kept = {}
-            return self._version
+        return self._now()[0]
 
     @property
     def is_empty(self) -> bool:
         """Whether there are no users. Once some were seen it stays False: nobody gets rights because a file has gone."""
         if not self._had_users:
-            self._had_users = any(True for _ in self._everybody())
+            self._had_users = self._now()[1].has_users
         return not self._had_users
 
     @property
     def has_admin(self) -> bool:
         """Whether there is an administrator."""
-        return any(user is not None and ADMIN in user.roles for _, user in self._everybody())
+        return any(user is not None and ADMIN in user.roles for _, user in self._now()[1].everybody())
 
     def by_password(self, name: str, password: str) -> Principal | None:
         """Who proves to be `name` with `password`. 50 ms and 46 MiB of work, alike whether there is such a user or not."""
-        user = self._user(name)
+        user = self._now()[1].user(name)
         if not passwords.matches(user.verifier if user else None, password):
             return None
-        again = self._user(name)  # it may have been removed meanwhile
+        known = self._now()[1]
+        again = known.user(name)  # it may have been removed meanwhile
         if user is None or again is None or again.verifier != user.verifier:
             return None
         if user.verifier is not None and user.verifier.is_old:
             editing.renew(self._file, user, password)
-        return self._principal(again)
+        return known.principal(again)
 
     def by_token(self, secret: str) -> Principal | None:
         """Whose token it is; None if it is unknown, revoked or expired, or if its user is gone."""
         token_id = id_of(secret)
-        token = None if token_id is None else self._kept_or_read(TOKENS + token_id, self._read_token)
+        if token_id is None:
+            return None
+        known = self._now()[1]
+        token = known.token(token_id)
         if token is None or not token.is_of(secret) or token.is_over(self._clock()):
             return None
-        user = self._user(token.user)
-        return (
-            None
-            if user is None
-            else self._principal(user)._replace(databases=token.databases, read_only=token.read_only)
-        )
+        user = known.user(token.user)
+        if user is None:
+            return None
+        return known.principal(user)._replace(databases=token.databases, read_only=token.read_only)
 
     def by_name(self, name: str) -> Principal | None:
         """The user of that name, for those who have proved it otherwise: by a cookie, or a client certificate."""
-        user = self._user(name)
-        return None if user is None else self._principal(user)
+        known = self._now()[1]
+        user = known.user(name)
+        return None if user is None else known.principal(user)
 
     @property
     def cookie_secret(self) -> bytes:
-        """A key that this file keeps and nobody else knows; it is not replicated."""
-        return editing.cookie_secret(self._file) or self._secret
+        """A key that this file keeps and nobody else knows; it is not replicated. `cookie_key` is made from it."""
+        return self._now()[1].cookie_secret or self._secret
 
     def cookie_key(self, name: str) -> bytes | None:
         """A key to sign the cookies of a user with: another one as soon as the password is changed. None: no such user."""
-        user = self._user(name)
+        known = self._now()[1]
+        user = known.user(name)
         if user is None:
             return None
-        secret = self._kept_or_read("", lambda _: self.cookie_secret)
         stamp = "\0".join((name, *map(str, user.verifier or ())))
-        return hmac.digest(secret or self._secret, stamp.encode(), "sha256")
+        return hmac.digest(known.cookie_secret or self._secret, stamp.encode(), "sha256")
 
     def close(self) -> None:
         """Close the file."""
@@ -138,8 +143,6 @@ class Directory:
         expires_ms: int | None = None,
     ) -> str:
         """Make a token that stands for a user: the text to show, which is not kept. `NotFound`."""
-        if self._user(user) is None:
-            raise editing.no_such_user(user)
         narrowed = None if databases is None else frozenset(databases)
         return editing.create_token(self._file, user, self._clock(), expires_ms, narrowed, read_only)
 
@@ -147,59 +150,32 @@ class Directory:
         """Make a token worthless. `NotFound`."""
         editing.revoke(self._file, token_id)
 
-    # -- how it is read
-
-    def _everybody(self) -> Iterable[tuple[str, User | None]]:
-        """All users with their names, None for a damaged one."""
-        for name in self._file.names(USERS):
-            user = self._read_user(USERS + name)
-            if user is None or not user.removed:
-                yield name, user
-
-    def _user(self, name: str) -> User | None:
-        found = None if name_problem(name) else self._kept_or_read(USERS + name, self._read_user)
-        return None if found is None or found.removed else found
-
-    def _principal(self, user: User) -> Principal:
-        groups = self._kept_or_read(GROUPS, lambda _: self._read_groups())
-        return Principal(user.name, user.roles, groups_of(user.name, groups or {}))
-
-    def _kept_or_read(self, key: str, read: Callable[[str], T | None]) -> T | None:
-        version = self.version
-        kept = self._kept
-        if key in kept:
-            return kept[key]  # type: ignore[return-value]
-        found = read(key)
-        with self._lock:
-            if version == self._version and len(self._kept) < KEPT_MAX:
-                self._kept[key] = found
+    def users(self) -> list[ListedUser]:
+        """All users by name."""
+        known = self._now()[1]
+        found = []
+        for name, user in known.everybody():
+            state = "damaged" if user is None else "conflict" if len(self._file.leaves(USERS + name)) > 1 else "ok"
+            found.append(ListedUser(Principal(name) if user is None else known.principal(user), state))
         return found
 
-    def _read_user(self, unid: str) -> User | None:
-        leaves = self._file.leaves(unid)
-        return self._sound(unid, lambda: unite(unid.removeprefix(USERS), leaves)) if leaves else None
+    def tokens(self) -> list[ListedToken]:
+        """All tokens by id."""
+        known = self._now()[1]
+        tokens = [(token_id, known.read_token(token_id)) for token_id in self._file.names(TOKENS)]
+        return [ListedToken(token_id, token, self._state_of(known, token)) for token_id, token in tokens]
 
-    def _read_token(self, unid: str) -> Token | None:
-        leaves = self._file.leaves(unid)
-        if len(leaves) > 1:  # nobody edits a token
-            LOG.warning("%s has conflicts and is not taken", unid)
-            return None
-        return self._sound(unid, lambda: read_token(unid.removeprefix(TOKENS), leaves[0].items)) if leaves else None
+    def _state_of(self, known: Known, token: Token | None) -> str:
+        if token is None:
+            return "damaged"
+        if token.is_over(self._clock()):
+            return "expired"
+        return "ok" if known.user(token.user) is not None else "orphaned"
 
-    def _read_groups(self) -> dict[str, frozenset[str]]:
-        """The members of each group: those in which all its leaves agree."""
-        groups = {}
-        for name in self._file.names(GROUPS):
-            leaves = self._file.leaves(GROUPS + name)
-            groups[name] = frozenset.intersection(*map(self._read_members, leaves)) if leaves else frozenset()
-        return groups
-
-    def _read_members(self, leaf: Leaf) -> frozenset[str]:
-        return self._sound(leaf.unid, lambda: read_members(leaf.items)) or frozenset()
-
-    def _sound(self, unid: str, read: Callable[[], T]) -> T | None:
-        try:
-            return read()
-        except (BadDocument, Corrupt) as error:
-            LOG.warning("%s is damaged and gives no rights: %s", unid, error)
-            return None
+    def _now(self) -> tuple[int, Known]:
+        """What is known, from the version on that the file has now."""
+        with self._lock:
+            state = self._file.state()
+            if state != self._seen:
+                self._seen, self._version, self._known = state, self._version + 1, Known(self._file)
+            return self._version, self._known

@@ -15,6 +15,7 @@ from replica.access.people import (
     check_name,
     check_password,
     check_role,
+    name_problem,
     read_user,
     removed_items,
     renewed_items,
@@ -43,11 +44,12 @@ def add(file: UsersFile, name: str, password: str, roles: frozenset[str]) -> Non
     items = user_items(name, password, roles)
     hub = file.made()
     with hub.batch():
-        if _is_there(name, file.leaves(USERS + name)):
+        leaves = _leaves(file, name)
+        if _is_there(name, leaves):
             raise Exists(f"there is a user {name!r} already", hint="`replicate user passwd` changes the password.")
         if file.leaves(GROUPS + name):
             raise Exists(f"there is a group {name!r}", hint="A group and a user cannot have one name.")
-        _put(hub, USERS + name, file.leaves(USERS + name), items)
+        _put(hub, USERS + name, leaves, items)
         _revoke_all(file, hub, name)
 
 
@@ -58,7 +60,7 @@ def change_password(file: UsersFile, name: str, password: str) -> None:
     if hub is None:
         raise no_such_user(name)
     with hub.batch():
-        leaves = file.leaves(USERS + name)
+        leaves = _leaves(file, name)
         if not _is_there(name, leaves):
             raise no_such_user(name)
         try:
@@ -75,7 +77,7 @@ def remove(file: UsersFile, name: str) -> int:
     if hub is None:
         raise no_such_user(name)
     with hub.batch():
-        leaves = file.leaves(USERS + name)
+        leaves = _leaves(file, name)
         if all(_is_removed(name, leaf) for leaf in leaves):
             raise no_such_user(name)
         _put(hub, USERS + name, leaves, removed_items(name))
@@ -106,16 +108,22 @@ def renew(file: UsersFile, user: User, password: str) -> None:
 def create_token(
     file: UsersFile, user: str, now_ms: int, expires_ms: int | None, databases: frozenset[str] | None, read_only: bool
 ) -> str:
-    """Make a token: the text to show."""
+    """Make a token for a user who is there: the text to show."""
+    hub = file.replica()
+    if hub is None:
+        raise no_such_user(user)
     token_id, secret = new_token()
-    file.made().put(token_items(secret, user, now_ms, expires_ms, databases, read_only), unid=TOKENS + token_id)
+    with hub.batch():
+        if not _is_there(user, _leaves(file, user)):
+            raise no_such_user(user)
+        hub.put(token_items(secret, user, now_ms, expires_ms, databases, read_only), unid=TOKENS + token_id)
     return secret
 
 
 def revoke(file: UsersFile, token_id: str) -> None:
     """Delete a token."""
     hub = file.replica()
-    if hub is None or not file.leaves(TOKENS + token_id):
+    if hub is None or not token_id.isprintable() or not file.leaves(TOKENS + token_id):
         raise NotFound(f"there is no token {token_id[:80]!r}", hint="`replicate token list` shows them by their ids.")
     with hub.batch():
         _delete(hub, TOKENS + token_id)
@@ -139,6 +147,10 @@ def cookie_secret(file: UsersFile) -> bytes | None:
 def no_such_user(name: str) -> NotFound:
     """The error that there is no such user."""
     return NotFound(f"there is no user {name[:80]!r}", hint="`replicate user list` shows them.")
+
+
+def _leaves(file: UsersFile, name: str) -> list[Leaf]:
+    return [] if name_problem(name) else file.leaves(USERS + name)
 
 
 def _is_there(name: str, leaves: list[Leaf]) -> bool:

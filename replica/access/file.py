@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Iterator
@@ -11,13 +12,15 @@ from replica.clock import Clock
 from replica.conflict import live
 from replica.errors import Exists, NotFound
 from replica.leaf import Leaf
-from replica.replica import Replica, create, open_path
+from replica.replica import Replica, create_empty, open_path
 from replica.store.leaves import leaves_of
 from replica.store.reading import live_leaves
 
 NAME = "_users.db"  # CouchDB's name; no database with such a name is served
 TITLE = "Users"
-_PRIVATE = 0o600
+PRIVATE = 0o600
+
+LOG = logging.getLogger("replica.access")
 
 State = tuple[int, int]  # which of the files that were opened, and its update sequence
 
@@ -43,6 +46,7 @@ class UsersFile:
             with suppress(NotFound):
                 self._opened.append(open_path(self.path, clock=self._clock))
                 self._gone = False
+                _keep_private(self.path)
             return None if self._gone else self._opened[-1]
 
     def made(self) -> Replica:
@@ -50,7 +54,7 @@ class UsersFile:
         found = self.replica()
         if found is None:
             with suppress(Exists):
-                create(self.path, title=TITLE, clock=self._clock).close()
+                create_empty(self.path, None, TITLE, self._clock, mode=PRIVATE).close()
             found = self.replica()
         assert found is not None
         return found
@@ -82,3 +86,15 @@ class UsersFile:
             for opened in self._opened:
                 opened.close()
             self._gone = True
+
+
+def _keep_private(path: str) -> None:
+    """Let nobody else read what is kept of passwords, whoever made the file: it may be a copy, or restored."""
+    for name in (path, f"{path}-wal", f"{path}-shm", f"{path}-lock"):
+        try:
+            if os.stat(name).st_mode & ~PRIVATE & 0o777:
+                os.chmod(name, PRIVATE)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            LOG.warning("%s can be read by others, and that cannot be changed: %s", name, error.strerror)
