@@ -13,6 +13,7 @@ from replica.conflict import live
 from replica.errors import Exists, NotFound
 from replica.leaf import Leaf
 from replica.replica import Replica, create_empty, open_path
+from replica.store.glance import Glance
 from replica.store.leaves import leaves_of
 from replica.store.reading import live_leaves
 
@@ -32,19 +33,26 @@ class UsersFile:
         self.path = os.path.join(folder, NAME)
         self._clock = clock
         self._lock = threading.Lock()
-        self._opened: list[Replica] = []  # those that were replaced are closed at the end: others may be reading
+        self._opened: list[
+            tuple[Replica, Glance]
+        ] = []  # those that were replaced are closed at the end: others may be reading
         self._gone = True
 
     def replica(self) -> Replica | None:
         """The replica in the file that is there now; None if there is none. The errors of `replica.open`."""
+        found = self._current()
+        return None if found is None else found[0]
+
+    def _current(self) -> tuple[Replica, Glance] | None:
         with self._lock:
-            if not self._gone and self._opened[-1].is_current:
+            if not self._gone and self._opened[-1][0].is_current:
                 return self._opened[-1]
             self._gone = True
             if not os.path.lexists(self.path):
                 return None
             with suppress(NotFound):
-                self._opened.append(open_path(self.path, clock=self._clock))
+                opened = open_path(self.path, clock=self._clock)
+                self._opened.append((opened, Glance(opened.file)))
                 self._gone = False
                 _keep_private(self.path)
             return None if self._gone else self._opened[-1]
@@ -61,8 +69,8 @@ class UsersFile:
 
     def state(self) -> State | None:
         """What changes with everything that is saved, and with the file."""
-        found = self.replica()
-        return None if found is None else (len(self._opened), found.update_sequence)
+        found = self._current()
+        return None if found is None else (len(self._opened), found[1].update_sequence())
 
     def leaves(self, unid: str) -> list[Leaf]:
         """The live leaves of a document, the winner first."""
@@ -83,7 +91,8 @@ class UsersFile:
     def close(self) -> None:
         """Close it."""
         with self._lock:
-            for opened in self._opened:
+            for opened, glance in self._opened:
+                glance.close()
                 opened.close()
             self._gone = True
 
