@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import os
 import secrets
 import threading
 from collections.abc import Iterable
@@ -15,6 +16,7 @@ from replica.access.people import USERS
 from replica.access.principal import ADMIN, Principal
 from replica.access.tokens import TOKENS, Token, id_of
 from replica.clock import Clock, system_clock
+from replica.errors import BadSettings
 
 
 class ListedUser(NamedTuple):
@@ -37,11 +39,13 @@ class Directory:
 
     There need be no file yet; it is noticed when one is made, changed, replaced or removed, also by another process. What is
     damaged or cannot be understood gives no rights, and is said in the log. A file that cannot be read is an error (a
-    `StoreError`) of whatever is asked: no answer is not the answer "there are no users".
+    `StoreError`) of whatever is asked: no answer is not the answer "there are no users". `BadSettings` if there is no folder.
     """
 
     def __init__(self, folder: str, *, clock: Clock = system_clock) -> None:
-        self._file = UsersFile(folder, clock)
+        if not os.path.isdir(folder):
+            raise BadSettings(f"there is no folder {folder}", hint="Make it, or name another with --data.")
+        self._file = UsersFile(os.path.realpath(folder), clock)
         self._clock = clock
         self._lock = threading.Lock()
         self._seen: State | None = None
@@ -84,15 +88,10 @@ class Directory:
 
     def by_token(self, secret: str) -> Principal | None:
         """Whose token it is; None if it is unknown, revoked or expired, or if its user is gone."""
-        token_id = id_of(secret)
-        if token_id is None:
-            return None
+        token = self.token(secret)
         known = self._now()[1]
-        token = known.token(token_id)
-        if token is None or not token.is_of(secret) or token.is_over(self._clock()):
-            return None
-        user = known.user(token.user)
-        if user is None:
+        user = None if token is None else known.user(token.user)
+        if token is None or user is None or token.is_over(self._clock()):
             return None
         return known.principal(user)._replace(databases=token.databases, read_only=token.read_only)
 
@@ -146,9 +145,17 @@ class Directory:
         narrowed = None if databases is None else frozenset(databases)
         return editing.create_token(self._file, user, self._clock(), expires_ms, narrowed, read_only)
 
-    def revoke(self, token_id: str) -> None:
-        """Make a token worthless. `NotFound`."""
+    def revoke(self, token_id: str) -> str:
+        """Make a token worthless, named by its id, or by the whole of it; the id. `NotFound`."""
+        token_id = id_of(token_id) or token_id
         editing.revoke(self._file, token_id)
+        return token_id
+
+    def token(self, secret: str) -> Token | None:
+        """What is known of a token, be it expired; None if it is unknown or revoked."""
+        token_id = id_of(secret)
+        found = None if token_id is None else self._now()[1].token(token_id)
+        return found if found is not None and found.is_of(secret) else None
 
     def users(self) -> list[ListedUser]:
         """All users by name."""

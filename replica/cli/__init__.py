@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from replica.cli.commands import COMMANDS
 from replica.cli.complaints import complain
 from replica.cli.exits import Exit
 from replica.cli.interruption import Interrupted, interruptible
@@ -36,9 +37,9 @@ def main(words: Sequence[str] | None = None) -> int:
 def _run(words: list[str]) -> int:
     name, rest = find_command(words)
     try:
-        if name is None:
-            main_parser().parse_args(rest)
-            main_parser().print_help(sys.stderr)
+        if name is None or name not in COMMANDS:
+            main_parser(name).parse_args(rest)
+            main_parser(name).print_help(sys.stderr)
             return Exit.USAGE
         command, arguments = parse(name, rest)
     except SystemExit:  # --help and --version

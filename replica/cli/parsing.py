@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NoReturn, Protocol, cast
 
-from replica.cli.commands import COMMANDS, GROUPS
+from replica.cli.commands import COMMANDS, FAMILIES, GROUPS
 from replica.cli.network import add_flags
 from replica.errors import Mistake
 
@@ -62,12 +62,13 @@ class _Version(argparse.Action):
         parser.exit()
 
 
-def main_parser() -> Parser:
-    """The parser for words without a command; its help lists the commands."""
+def main_parser(first: str | None = None) -> Parser:
+    """The parser for words without a command; its help lists the commands, or those that begin with the word `first`."""
     width = max(map(len, COMMANDS))
     lines = ["commands:"]
     for group in GROUPS.values():
-        lines += [f"  {name:{width}}  {listed.summary}" for name, listed in group.items()] + [""]
+        names = [name for name in group if first is None or name.startswith(f"{first} ")]
+        lines += [f"  {name:{width}}  {group[name].summary}" for name in names] + [""] * bool(names)
     lines += ["`replicate COMMAND --help` tells more and shows an example.", "", VARIABLES]
     parser = Parser(
         "replicate",
@@ -103,19 +104,33 @@ def _add_global_flags(parser: Parser) -> None:
 
 
 def find_command(words: Sequence[str]) -> tuple[str | None, list[str]]:
-    """The first word that is no flag, and the other words. `Mistake` if it is not a command."""
+    """The first word that is no flag, or two of them, and the other words. `Mistake` if they are not a command.
+
+    The first alone if it needs a second one, and there is none.
+    """
+    plain = _without_flags(words)
+    first = next(plain, None)
+    if first is None:
+        return None, list(words)
+    used, name = {first}, words[first]
+    if name in FAMILIES and (second := next(plain, None)) is not None:
+        used.add(second)
+        name = f"{name} {words[second]}"
+    if name not in COMMANDS and name not in FAMILIES:
+        _refuse_command(name)
+    return name, [word for at, word in enumerate(words) if at not in used]
+
+
+def _without_flags(words: Sequence[str]) -> Iterator[int]:
+    """Where the words are that are neither flags of every command nor their values; behind `--`, all are."""
     skip = False
     for at, word in enumerate(words):
-        if skip or (word.startswith("-") and word != "--"):
-            skip = word in _WITH_VALUE
-            continue
-        at += word == "--"
-        if at == len(words):
-            break
-        if words[at] not in COMMANDS:
-            _refuse_command(words[at])
-        return words[at], [*words[:at], *words[at + 1 :]]
-    return None, list(words)
+        if word == "--" and not skip:
+            yield from range(at + 1, len(words))
+            return
+        if not skip and not word.startswith("-"):
+            yield at
+        skip = not skip and word in _WITH_VALUE
 
 
 def _refuse_command(word: str) -> NoReturn:

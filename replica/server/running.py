@@ -123,5 +123,7 @@ _LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {"plain": {"format": "replicate: %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain"}},
-    "loggers": {"uvicorn": {"handlers": ["stderr"], "level": "WARNING", "propagate": False}},
+    "loggers": {
+        name: {"handlers": ["stderr"], "level": "WARNING", "propagate": False} for name in ("uvicorn", "replica")
+    },
 }

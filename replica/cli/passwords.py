@@ -1,0 +1,68 @@
+"""Where passwords come from: a file, a variable, a command or a prompt; never a flag, which others can see.
+
+What is read is neither printed nor kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from replica.errors import Mistake
+
+PASSWORD = "REPLICA_PASSWORD"
+
+
+def add_password_flag(parser: argparse.ArgumentParser) -> None:
+    """The flag that names a file with a password."""
+    text = "a file whose first line is the password; else it is that of REPLICA_PASSWORD, or asked for"
+    parser.add_argument("--password-file", metavar="FILE", help=text)
+
+
+def new_password(arguments: argparse.Namespace, name: str) -> str:
+    """A password for the user `name`: from the file, the variables, or typed in twice. `Mistake` if there is none."""
+    if arguments.password_file:
+        return _first_line_of_file("--password-file", arguments.password_file)
+    given = password_by_variable()
+    if given is not None:
+        return given
+    if sys.stdin is None or not sys.stdin.isatty():
+        hint = f"Name a file with --password-file, or set {PASSWORD}; on a terminal it is asked for."
+        raise Mistake("there is no password", hint=hint)
+    import getpass
+
+    typed = getpass.getpass(f"New password of {name}: ")
+    if typed != getpass.getpass("The same again: "):
+        raise Mistake("the two passwords are not the same", hint="Run it again; nothing was changed.")
+    return typed
+
+
+def password_by_variable() -> str | None:
+    """The password that the variables give, name a file for, or name a command for."""
+    if os.environ.get(PASSWORD):
+        return os.environ[PASSWORD]
+    if os.environ.get(f"{PASSWORD}_FILE"):
+        return _first_line_of_file(f"{PASSWORD}_FILE", os.environ[f"{PASSWORD}_FILE"])
+    if os.environ.get(f"{PASSWORD}_COMMAND"):
+        return _first_line_of_command(os.environ[f"{PASSWORD}_COMMAND"])
+    return None
+
+
+def _first_line_of_file(said: str, path: str) -> str:
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.readline().rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Mistake(f"{said}: {path} cannot be read", hint="Name a file that holds the password.") from error
+
+
+def _first_line_of_command(command: str) -> str:
+    import subprocess
+
+    done = subprocess.run(command, shell=True, stdout=subprocess.PIPE, check=False, encoding="utf-8")
+    if done.returncode:
+        raise Mistake(
+            f"{PASSWORD}_COMMAND ended with code {done.returncode}", hint="Name a command that prints the password."
+        )
+    return done.stdout.partition("\n")[0].rstrip("\r")
