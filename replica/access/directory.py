@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hmac
 import os
-import secrets
 import threading
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -14,7 +13,7 @@ from replica.access.file import State, UsersFile
 from replica.access.known import Known
 from replica.access.people import USERS
 from replica.access.principal import ADMIN, Principal
-from replica.access.tokens import TOKENS, Token, id_of
+from replica.access.tokens import TOKENS, Token, id_of, new_key
 from replica.clock import Clock, system_clock
 from replica.errors import BadSettings
 
@@ -52,7 +51,7 @@ class Directory:
         self._version = 0
         self._known = Known(self._file)
         self._had_users = False
-        self._secret = secrets.token_bytes(32)  # until there is a file that holds one
+        self._secret = new_key()  # until there is a file that holds one
 
     # -- what a server asks
 

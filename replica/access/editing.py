@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import secrets
 
 from replica.access.file import UsersFile
 from replica.access.passwords import hash_password
@@ -22,7 +21,7 @@ from replica.access.people import (
     unite,
     user_items,
 )
-from replica.access.tokens import TOKENS, new_token, token_items
+from replica.access.tokens import TOKENS, new_key, new_token, token_items
 from replica.canonical import Json, canonical, parse
 from replica.conflict import versions
 from replica.document import Document
@@ -140,7 +139,7 @@ def cookie_secret(file: UsersFile) -> bytes | None:
         with hub.file.write() as connection:
             kept = read_local(connection, COOKIE_SECRET)
             if kept is None:
-                kept = save_local(connection, COOKIE_SECRET, 0, canonical({"secret": secrets.token_hex(32)}).decode())
+                kept = save_local(connection, COOKIE_SECRET, 0, canonical({"secret": new_key().hex()}).decode())
     return None if kept is None else bytes.fromhex(parse(kept.body)["secret"])
 
 

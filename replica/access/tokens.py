@@ -47,6 +47,11 @@ def new_token() -> tuple[str, str]:
     return token_id, f"replica_{token_id}_{secrets.token_urlsafe(32)}"
 
 
+def new_key() -> bytes:
+    """A key to sign with."""
+    return secrets.token_bytes(32)
+
+
 def id_of(secret: str) -> str | None:
     """The id in a token; None if it is no token of ours."""
     match = _SHAPE.fullmatch(secret)

@@ -13,8 +13,9 @@ from collections.abc import Sequence
 from replica.cli.commands import COMMANDS
 from replica.cli.complaints import complain
 from replica.cli.exits import Exit
+from replica.cli.finding import find_command
 from replica.cli.interruption import Interrupted, interruptible
-from replica.cli.parsing import find_command, is_given, main_parser, parse
+from replica.cli.parsing import is_given, main_parser, parse
 
 
 def main(words: Sequence[str] | None = None) -> int:

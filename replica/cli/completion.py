@@ -97,7 +97,7 @@ def _zsh() -> Iterator[str]:
         yield "                    case $words[2] in"
         for second in seconds:
             flags = _zsh_flags(command_parser(f"{first} {second}")[1])
-            rest = f"'1:command:({second})' '*:file:_files' ;; # {first} {second}"
+            rest = f"'1:command:({second})' '*:file:_files' ;;"
             yield f"                        {second}) _arguments {flags} {rest}"
         yield f"                        *) _arguments '1:command:({' '.join(seconds)})' ;;"
         yield "                    esac ;;"
@@ -125,7 +125,7 @@ def _fish() -> Iterator[str]:
         condition = f"__fish_seen_subcommand_from {first}; and not __fish_seen_subcommand_from {' '.join(seconds)}"
         for second in seconds:
             summary = COMMANDS[f"{first} {second}"].summary
-            yield f"complete -c replicate -n '{condition}' -f -a {second} -d {_quoted(summary)} # {first} {second}"
+            yield f"complete -c replicate -n '{condition}' -f -a {second} -d {_quoted(summary)}"
     yield from _fish_flags(main_parser(), f"not {seen}")
     for name, parser in _parsers():
         yield from _fish_flags(parser, "; and ".join(f"__fish_seen_subcommand_from {word}" for word in name.split()))

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn, Protocol, cast
 
-from replica.cli.commands import COMMANDS, FAMILIES, GROUPS
+from replica.cli.commands import COMMANDS, GROUPS
 from replica.cli.network import add_flags
 from replica.errors import Mistake
 
@@ -17,7 +17,6 @@ VARIABLES = """\
 Every flag has a variable: REPLICA_DRY_RUN=1 is --dry-run, REPLICA_MAX_DURATION=5m is --max-duration 5m.
 What is on the command line wins; =0 or nothing is as if it were not there."""
 _SHIELD = "\0"  # no word of a command line holds it
-_WITH_VALUE = ("--config", "--ca-file", "--client-cert")  # flags of every command that are followed by a word
 _YES = ("1", "true", "yes", "on")
 _NO = ("0", "false", "no", "off")
 
@@ -101,44 +100,6 @@ def _add_global_flags(parser: Parser) -> None:
     flags.add_argument("--debug", action="store_true", help="show where in the program an error came from")
     flags.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     flags.add_argument("-h", "--help", action="help", help="print this and exit")
-
-
-def find_command(words: Sequence[str]) -> tuple[str | None, list[str]]:
-    """The first word that is no flag, or two of them, and the other words. `Mistake` if they are not a command.
-
-    The first alone if it needs a second one, and there is none.
-    """
-    plain = _without_flags(words)
-    first = next(plain, None)
-    if first is None:
-        return None, list(words)
-    used, name = {first}, words[first]
-    if name in FAMILIES and (second := next(plain, None)) is not None:
-        used.add(second)
-        name = f"{name} {words[second]}"
-    if name not in COMMANDS and name not in FAMILIES:
-        _refuse_command(name)
-    return name, [word for at, word in enumerate(words) if at not in used]
-
-
-def _without_flags(words: Sequence[str]) -> Iterator[int]:
-    """Where the words are that are neither flags of every command nor their values; behind `--`, all are."""
-    skip = False
-    for at, word in enumerate(words):
-        if word == "--" and not skip:
-            yield from range(at + 1, len(words))
-            return
-        if not skip and not word.startswith("-"):
-            yield at
-        skip = not skip and word in _WITH_VALUE
-
-
-def _refuse_command(word: str) -> NoReturn:
-    import difflib
-
-    near = difflib.get_close_matches(word, COMMANDS, n=1)
-    hint = f"Did you mean `replicate {near[0]}`?" if near else "`replicate --help` lists the commands."
-    raise Mistake(f"there is no command {word!r}", hint=hint)
 
 
 def parse(name: str, words: Sequence[str]) -> tuple[Command, argparse.Namespace]:
