@@ -35,6 +35,9 @@ class Argon2id(NamedTuple):
 
     phc: str
 
+    def __repr__(self) -> str:
+        return "Argon2id()"
+
     @property
     def is_old(self) -> bool:
         """Whether it should be made anew when the password is known."""
@@ -48,6 +51,9 @@ class Pbkdf2(NamedTuple):
     salt: str
     iterations: int
     derived_key: str
+
+    def __repr__(self) -> str:
+        return "Pbkdf2()"
 
     @property
     def is_old(self) -> bool:

@@ -32,6 +32,9 @@ class Token(NamedTuple):
     read_only: bool
     hash: str
 
+    def __repr__(self) -> str:
+        return f"Token({self.id!r}, {self.user!r})"
+
     def is_of(self, secret: str) -> bool:
         """Whether `secret` is this token; as much work whether it is or not."""
         return hmac.compare_digest(digest(secret), self.hash)

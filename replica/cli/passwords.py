@@ -22,7 +22,7 @@ def add_password_flag(parser: argparse.ArgumentParser) -> None:
 
 def new_password(arguments: argparse.Namespace, name: str) -> str:
     """A password for the user `name`: from the file, the variables, or typed in twice. `Mistake` if there is none."""
-    if arguments.password_file:
+    if arguments.password_file not in (None, os.environ.get(f"{PASSWORD}_FILE")):
         return _first_line_of_file("--password-file", arguments.password_file)
     given = password_by_variable()
     if given is not None:
