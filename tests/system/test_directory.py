@@ -19,7 +19,8 @@ from replica.access import Directory, Principal
 from replica.access.directory import ListedToken
 from replica.access.passwords import hash_password
 from replica.canonical import canonical
-from replica.errors import BadSettings, Corrupt, Exists, Mistake, NotADatabase, NotFound, StoreError
+from replica.errors import BadSettings, Corrupt, Exists, IllegalName, Mistake, NotADatabase, NotFound, StoreError
+from replica.server.catalogue import Catalogue
 from tests.system.command import spawn
 from tests.unit.test_passwords import JAN, couchdbs_key
 
@@ -701,3 +702,19 @@ def test_documents_that_go_through_the_front_door_are_as_ours(anna: Directory, t
     known = Directory(str(tmp_path / "elsewhere"))
     assert known.by_password("anna", "secret") is not None
     known.close()
+
+
+def test_the_directory_is_no_database_that_is_served_wherever_it_lies(tmp_path: Path) -> None:
+    (tmp_path / "branch").mkdir()
+    for name in ("_users", "branch/_users", "branch/_USERS", "branch/orders"):
+        replica.create(tmp_path / f"{name}.db").close()
+    catalogue = Catalogue(str(tmp_path))
+    assert ["branch/orders"] == catalogue.names()
+    for name in ("_users", "branch/_users", "branch/_USERS", "branch/../_users", "./_users", "branch/orders/../_users"):
+        with pytest.raises(NotFound), catalogue.use(name):
+            pass
+        with pytest.raises((IllegalName, NotFound)):
+            catalogue.create(name)
+        with pytest.raises(NotFound):
+            catalogue.delete(name)
+    catalogue.close()
