@@ -6,7 +6,7 @@ import argparse
 
 from replica.cli.directory import add_data_flag, directory
 from replica.cli.exits import Exit
-from replica.cli.passwords import add_password_flag, new_password
+from replica.cli.secrets import add_password_flag, new_password
 from replica.cli.terminal import Terminal
 
 DESCRIPTION = """\

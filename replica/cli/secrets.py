@@ -1,4 +1,4 @@
-"""Where passwords come from: a file, a variable, a command or a prompt; never a flag, which others can see.
+"""Where secrets come from: a file, a variable, a command or a prompt; never a flag, which others can see.
 
 What is read is neither printed nor kept.
 """
@@ -12,6 +12,7 @@ import sys
 from replica.errors import Mistake
 
 PASSWORD = "REPLICA_PASSWORD"
+TOKEN = "REPLICA_TOKEN"
 
 
 def add_password_flag(parser: argparse.ArgumentParser) -> None:
@@ -24,7 +25,7 @@ def new_password(arguments: argparse.Namespace, name: str) -> str:
     """A password for the user `name`: from the file, the variables, or typed in twice. `Mistake` if there is none."""
     if arguments.password_file not in (None, os.environ.get(f"{PASSWORD}_FILE")):
         return _first_line_of_file("--password-file", arguments.password_file)
-    given = password_by_variable()
+    given = by_variable(PASSWORD)
     if given is not None:
         return given
     if sys.stdin is None or not sys.stdin.isatty():
@@ -38,14 +39,14 @@ def new_password(arguments: argparse.Namespace, name: str) -> str:
     return typed
 
 
-def password_by_variable() -> str | None:
-    """The password that the variables give, name a file for, or name a command for."""
-    if os.environ.get(PASSWORD):
-        return os.environ[PASSWORD]
-    if os.environ.get(f"{PASSWORD}_FILE"):
-        return _first_line_of_file(f"{PASSWORD}_FILE", os.environ[f"{PASSWORD}_FILE"])
-    if os.environ.get(f"{PASSWORD}_COMMAND"):
-        return _first_line_of_command(os.environ[f"{PASSWORD}_COMMAND"])
+def by_variable(name: str) -> str | None:
+    """The secret that the variable `name` holds, or that is in the file, or printed by the command, of those beside it."""
+    if os.environ.get(name):
+        return os.environ[name]
+    if os.environ.get(f"{name}_FILE"):
+        return _first_line_of_file(f"{name}_FILE", os.environ[f"{name}_FILE"])
+    if os.environ.get(f"{name}_COMMAND"):
+        return _first_line_of_command(f"{name}_COMMAND", os.environ[f"{name}_COMMAND"])
     return None
 
 
@@ -54,15 +55,13 @@ def _first_line_of_file(said: str, path: str) -> str:
         with open(path, encoding="utf-8") as file:
             return file.readline().rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
-        raise Mistake(f"{said}: {path} cannot be read", hint="Name a file that holds the password.") from error
+        raise Mistake(f"{said}: {path} cannot be read", hint="Name a file that holds the secret.") from error
 
 
-def _first_line_of_command(command: str) -> str:
+def _first_line_of_command(said: str, command: str) -> str:
     import subprocess
 
     done = subprocess.run(command, shell=True, stdout=subprocess.PIPE, check=False, encoding="utf-8")
     if done.returncode:
-        raise Mistake(
-            f"{PASSWORD}_COMMAND ended with code {done.returncode}", hint="Name a command that prints the password."
-        )
+        raise Mistake(f"{said} ended with code {done.returncode}", hint="Name a command that prints the secret.")
     return done.stdout.partition("\n")[0].rstrip("\r")
