@@ -11,9 +11,8 @@ from typing import NamedTuple
 from replica.access import editing, passwords
 from replica.access.file import State, UsersFile
 from replica.access.known import Known
-from replica.access.people import USERS
 from replica.access.principal import ADMIN, Principal
-from replica.access.tokens import TOKENS, Token, id_of, new_key
+from replica.access.tokens import Token, id_of, new_key
 from replica.clock import Clock, system_clock
 from replica.errors import BadSettings
 
@@ -70,7 +69,7 @@ class Directory:
     @property
     def has_admin(self) -> bool:
         """Whether there is an administrator."""
-        return any(user is not None and ADMIN in user.roles for _, user in self._now()[1].everybody())
+        return any(user is not None and ADMIN in user.roles for _, user, _ in self._now()[1].everybody())
 
     def by_password(self, name: str, password: str) -> Principal | None:
         """Who proves to be `name` with `password`. 50 ms and 46 MiB of work, alike whether there is such a user or not."""
@@ -87,8 +86,8 @@ class Directory:
 
     def by_token(self, secret: str) -> Principal | None:
         """Whose token it is; None if it is unknown, revoked or expired, or if its user is gone."""
-        token = self.token(secret)
         known = self._now()[1]
+        token = _token(known, secret)
         user = None if token is None else known.user(token.user)
         if token is None or user is None or token.is_over(self._clock()):
             return None
@@ -152,24 +151,21 @@ class Directory:
 
     def token(self, secret: str) -> Token | None:
         """What is known of a token, be it expired; None if it is unknown or revoked."""
-        token_id = id_of(secret)
-        found = None if token_id is None else self._now()[1].token(token_id)
-        return found if found is not None and found.is_of(secret) else None
+        return _token(self._now()[1], secret)
 
     def users(self) -> list[ListedUser]:
         """All users by name."""
         known = self._now()[1]
         found = []
-        for name, user in known.everybody():
-            state = "damaged" if user is None else "conflict" if len(self._file.leaves(USERS + name)) > 1 else "ok"
+        for name, user, conflicts in known.everybody():
+            state = "damaged" if user is None else "conflict" if conflicts else "ok"
             found.append(ListedUser(Principal(name) if user is None else known.principal(user), state))
         return found
 
     def tokens(self) -> list[ListedToken]:
         """All tokens by id."""
         known = self._now()[1]
-        tokens = [(token_id, known.read_token(token_id)) for token_id in self._file.names(TOKENS)]
-        return [ListedToken(token_id, token, self._state_of(known, token)) for token_id, token in tokens]
+        return [ListedToken(token_id, token, self._state_of(known, token)) for token_id, token in known.tokens()]
 
     def _state_of(self, known: Known, token: Token | None) -> str:
         if token is None:
@@ -185,3 +181,9 @@ class Directory:
             if state != self._seen:
                 self._seen, self._version, self._known = state, self._version + 1, Known(self._file)
             return self._version, self._known
+
+
+def _token(known: Known, secret: str) -> Token | None:
+    token_id = id_of(secret)
+    found = None if token_id is None else known.token(token_id)
+    return found if found is not None and found.is_of(secret) else None

@@ -182,11 +182,7 @@ def _delete(hub: Replica, unid: str) -> None:
 
 def _revoke_all(file: UsersFile, hub: Replica, user: str) -> int:
     """Delete the tokens of a user; how many there were."""
-    mine = [
-        token_id
-        for token_id in file.names(TOKENS)
-        if any(_names(leaf, user) for leaf in file.leaves(TOKENS + token_id))
-    ]
+    mine = [token_id for token_id, leaves in file.documents(TOKENS) if any(_names(leaf, user) for leaf in leaves)]
     for token_id in mine:
         _delete(hub, TOKENS + token_id)
     return len(mine)

@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
+from typing import NamedTuple
 
 from replica.clock import Clock
 from replica.conflict import live
@@ -15,7 +16,7 @@ from replica.leaf import Leaf
 from replica.replica import Replica, create_empty, open_path
 from replica.store.glance import Glance
 from replica.store.leaves import leaves_of
-from replica.store.reading import live_leaves
+from replica.store.reading import conflicted_unids, live_leaves
 
 NAME = "_users.db"  # CouchDB's name; no database with such a name is served
 TITLE = "Users"
@@ -26,6 +27,16 @@ LOG = logging.getLogger("replica.access")
 State = tuple[int, int]  # which of the files that were opened, and its update sequence
 
 
+class _Opened(NamedTuple):
+    number: int
+    replica: Replica
+    glance: Glance
+
+    def close(self) -> None:
+        self.glance.close()
+        self.replica.close()
+
+
 class UsersFile:
     """The file `_users.db` of a folder. Threads may share it."""
 
@@ -33,29 +44,41 @@ class UsersFile:
         self.path = os.path.join(folder, NAME)
         self._clock = clock
         self._lock = threading.Lock()
-        self._opened: list[
-            tuple[Replica, Glance]
-        ] = []  # those that were replaced are closed at the end: others may be reading
-        self._gone = True
+        self._now: _Opened | None = None
+        self._before: _Opened | None = None  # the one whose place it took: some thread may be reading there still
+        self._number = 0
 
     def replica(self) -> Replica | None:
         """The replica in the file that is there now; None if there is none. The errors of `replica.open`."""
         found = self._current()
-        return None if found is None else found[0]
+        return None if found is None else found.replica
 
-    def _current(self) -> tuple[Replica, Glance] | None:
+    def state(self) -> State | None:
+        """What changes with everything that is saved, and with the file."""
+        found = self._current()
+        return None if found is None else (found.number, found.glance.update_sequence())
+
+    def _current(self) -> _Opened | None:
         with self._lock:
-            if not self._gone and self._opened[-1][0].is_current:
-                return self._opened[-1]
-            self._gone = True
-            if not os.path.lexists(self.path):
-                return None
-            with suppress(NotFound):
-                opened = open_path(self.path, clock=self._clock)
-                self._opened.append((opened, Glance(opened.file)))
-                self._gone = False
-                _keep_private(self.path)
-            return None if self._gone else self._opened[-1]
+            if self._now is not None and not self._now.replica.is_current:
+                if self._before is not None:
+                    self._before.close()
+                self._now, self._before = None, self._now
+            if self._now is None and os.path.lexists(self.path):
+                with suppress(NotFound):
+                    self._now = self._open()
+            return self._now
+
+    def _open(self) -> _Opened:
+        opened = open_path(self.path, clock=self._clock)
+        try:
+            _keep_private(opened.path)
+            glance = Glance(opened.file)
+        except BaseException:
+            opened.close()
+            raise
+        self._number += 1
+        return _Opened(self._number, opened, glance)
 
     def made(self) -> Replica:
         """The same; the file is made if there is none."""
@@ -67,11 +90,6 @@ class UsersFile:
         assert found is not None
         return found
 
-    def state(self) -> State | None:
-        """What changes with everything that is saved, and with the file."""
-        found = self._current()
-        return None if found is None else (len(self._opened), found[1].update_sequence())
-
     def leaves(self, unid: str) -> list[Leaf]:
         """The live leaves of a document, the winner first."""
         found = self.replica()
@@ -80,21 +98,24 @@ class UsersFile:
         with found.file.read() as connection:
             return live(row.leaf for row in leaves_of(connection, unid))
 
-    def names(self, prefix: str) -> Iterator[str]:
-        """The UNIDs of live documents that begin so, without the prefix, in order."""
+    def documents(self, prefix: str) -> Iterator[tuple[str, list[Leaf]]]:
+        """The documents whose UNIDs begin so, in order: what follows the prefix, and the live leaves, the winner first."""
         found = self.replica()
-        for leaf in () if found is None else live_leaves(found.file, prefix):
+        if found is None:
+            return
+        conflicted = {*conflicted_unids(found.file)}
+        for leaf in live_leaves(found.file, prefix):
             if not leaf.unid.startswith(prefix):
                 return
-            yield leaf.unid.removeprefix(prefix)
+            yield leaf.unid.removeprefix(prefix), self.leaves(leaf.unid) if leaf.unid in conflicted else [leaf]
 
     def close(self) -> None:
         """Close it."""
         with self._lock:
-            for opened, glance in self._opened:
-                glance.close()
-                opened.close()
-            self._gone = True
+            for opened in (self._now, self._before):
+                if opened is not None:
+                    opened.close()
+            self._now = self._before = None
 
 
 def _keep_private(path: str) -> None:

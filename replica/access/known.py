@@ -16,7 +16,7 @@ from replica.errors import BadDocument, Corrupt
 from replica.leaf import Leaf
 
 LOG = logging.getLogger("replica.access")
-KEPT_MAX = 10_000  # users, and tokens, that are kept; more are read each time
+KEPT_MAX = 10_000  # users, and tokens, that are kept: those asked for lately
 
 T = TypeVar("T")
 
@@ -33,37 +33,33 @@ class Known:
         """The user of that name."""
         if name_problem(name):
             return None
-        found = _kept(self._users, name, self.read_user)
+        found = _kept(self._users, name, self._read_user)
         return None if found is None or found.removed else found
 
     def token(self, token_id: str) -> Token | None:
         """The token of that id, expired or not."""
-        return _kept(self._tokens, token_id, self.read_token)
+        return _kept(self._tokens, token_id, self._read_token)
 
     def principal(self, user: User) -> Principal:
         """A user with the groups."""
         return Principal(user.name, user.roles, groups_of(user.name, self._groups))
 
-    def everybody(self) -> Iterator[tuple[str, User | None]]:
-        """All users by name; None for one that is damaged."""
-        for name in self._file.names(USERS):
-            user = self.read_user(name)
+    def everybody(self) -> Iterator[tuple[str, User | None, bool]]:
+        """All users by name: who it is, None for one that is damaged; and whether there are conflicts."""
+        for name, leaves in self._file.documents(USERS):
+            user = _user(name, leaves)
             if user is None or not user.removed:
-                yield name, user
+                yield name, user, len(leaves) > 1
 
-    def read_user(self, name: str) -> User | None:
-        """What the document says now: perhaps that the user was removed."""
-        leaves = self._file.leaves(USERS + name)
-        return _sound(USERS + name, lambda: unite(name, leaves)) if leaves else None
+    def tokens(self) -> Iterator[tuple[str, Token | None]]:
+        """All tokens by id; None for one that is damaged."""
+        return ((token_id, _token(token_id, leaves)) for token_id, leaves in self._file.documents(TOKENS))
 
-    def read_token(self, token_id: str) -> Token | None:
-        """What the document says now."""
-        unid = TOKENS + token_id
-        leaves = self._file.leaves(unid)
-        if len(leaves) > 1:
-            LOG.warning("%s was saved in two places, which nobody does with a token; it is not taken", unid)
-            return None
-        return _sound(unid, lambda: read_token(token_id, leaves[0].items)) if leaves else None
+    def _read_user(self, name: str) -> User | None:
+        return _user(name, self._file.leaves(USERS + name))
+
+    def _read_token(self, token_id: str) -> Token | None:
+        return _token(token_id, self._file.leaves(TOKENS + token_id))
 
     @cached_property
     def has_users(self) -> bool:
@@ -78,11 +74,23 @@ class Known:
     @cached_property
     def _groups(self) -> dict[str, frozenset[str]]:
         """The members of each group: those in which all its leaves agree."""
-        groups = {}
-        for name in self._file.names(GROUPS):
-            leaves = self._file.leaves(GROUPS + name)
-            groups[name] = frozenset.intersection(*map(_members, leaves)) if leaves else frozenset()
-        return groups
+        return {
+            name: frozenset.intersection(*map(_members, leaves))
+            for name, leaves in self._file.documents(GROUPS)
+            if leaves
+        }
+
+
+def _user(name: str, leaves: list[Leaf]) -> User | None:
+    return _sound(USERS + name, lambda: unite(name, leaves)) if leaves else None
+
+
+def _token(token_id: str, leaves: list[Leaf]) -> Token | None:
+    unid = TOKENS + token_id
+    if len(leaves) > 1:
+        LOG.warning("%s was saved in two places, which nobody does with a token; it is not taken", unid)
+        return None
+    return _sound(unid, lambda: read_token(token_id, leaves[0].items)) if leaves else None
 
 
 def _members(leaf: Leaf) -> frozenset[str]:
@@ -90,11 +98,13 @@ def _members(leaf: Leaf) -> frozenset[str]:
 
 
 def _kept(kept: dict[str, T], name: str, read: Callable[[str], T]) -> T:
-    if name in kept:
+    try:
         return kept[name]
-    found = read(name)
-    if len(kept) < KEPT_MAX:
-        kept[name] = found
+    except KeyError:
+        found = read(name)
+    if len(kept) >= KEPT_MAX:
+        kept.clear()
+    kept[name] = found
     return found
 
 
