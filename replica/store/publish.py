@@ -85,9 +85,9 @@ def forget_logs(path: str) -> None:
 
 
 def mode_of(path: str) -> int:
-    """Who may do what with the file at `path`: its copies are no more public than it is."""
+    """Who may do what with a file that is made from the one at `path`: nobody but its owner more than with that."""
     try:
-        return os.stat(path).st_mode & MODE
+        return os.stat(path).st_mode & MODE | 0o600
     except OSError:
         return MODE
 

@@ -262,3 +262,12 @@ def test_users_of_couchdb_are_imported_and_log_in(folder: Path, known: Directory
     states = {user["name"]: user["state"] for user in done("user", "list", "--data", folder, "--json").value}
     assert {"chef": "ok", "jan": "ok", "eve": "damaged"} == states
     assert 0 == done("import", folder / "_users.db", "-", "--json", stdin=json.dumps(jan)).value["added"]
+
+
+def test_a_document_with_roles_twice_makes_no_administrator(folder: Path, known: Directory) -> None:
+    """CVE-2017-12635: one parser saw the first roles, the other one the last."""
+    twice = '{"_id":"org.couchdb.user:mal","type":"user","name":"mal","roles":[],"roles":["_admin"],"password_scheme":"pbkdf2"}'
+    for words in (("import", folder / "_users.db", "-"), ("put", folder / "_users.db", "org.couchdb.user:mal", "-")):
+        assert 0 != run(*words, stdin=twice).code
+    assert known.by_name("mal") is None
+    assert ["chef"] == [user["name"] for user in done("user", "list", "--data", folder, "--json").value]

@@ -205,12 +205,22 @@ def test_a_file_from_elsewhere_is_made_private(tmp_path: Path) -> None:
         opened.close()
 
 
-def test_a_copy_and_a_backup_are_as_private_as_the_file(anna: Directory, tmp_path: Path) -> None:
-    with users_of(tmp_path) as hub:
-        hub.backup(tmp_path / "backup.db")
-        hub.copy(tmp_path / "copy.db").close()
-    for name in ("backup.db", "copy.db"):
-        assert 0o600 == stat.S_IMODE((tmp_path / name).stat().st_mode)
+@pytest.mark.parametrize(("mode", "expected"), [(0o600, 0o600), (0o640, 0o640), (0o444, 0o644), (0o666, 0o644)])
+def test_a_copy_and_a_backup_are_as_private_as_the_file_and_their_owners_to_write(
+    tmp_path: Path, mode: int, expected: int
+) -> None:
+    with replica.create(tmp_path / "hub.db") as hub:
+        hub.put({}, unid="a")
+        os.chmod(tmp_path / "hub.db", mode)
+        before = os.umask(0o022)
+        try:
+            hub.backup(tmp_path / "backup.db")
+            with hub.copy(tmp_path / "copy.db") as copy:
+                copy.put({}, unid="b")
+        finally:
+            os.umask(before)
+    for name in ("backup.db", "copy.db", "copy.db-lock"):
+        assert expected == stat.S_IMODE((tmp_path / name).stat().st_mode), name
 
 
 def test_nothing_secret_is_in_the_file(anna: Directory, tmp_path: Path) -> None:
