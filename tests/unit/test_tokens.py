@@ -18,7 +18,7 @@ def kept(secret: str, **changes: Any) -> Token:
 def test_a_token_holds_its_id_and_256_random_bits() -> None:
     tokens = [new_token() for _ in range(100)]
     assert all(token_id == id_of(secret) for token_id, secret in tokens)
-    assert 100 == len({secret.rpartition("_")[2] for _, secret in tokens})
+    assert 100 == len({secret[21:] for _, secret in tokens})
     assert {8 + 12 + 1 + 43} == {len(secret) for _, secret in tokens}
 
 
@@ -36,7 +36,7 @@ def test_a_token_says_in_its_document_what_it_is_for_and_not_what_it_is() -> Non
     _, secret = new_token()
     items = token_items(secret, "anna", 1000, None, None, False)
     assert secret not in repr(items)
-    assert secret.rpartition("_")[2] not in repr(items)
+    assert secret[21:] not in repr(items)
     assert ("1970-01-01T00:00:01.000Z", None, None) == (items["created"], items["expires"], items["databases"])
     token = kept(secret)
     assert ("anna", 1000, 2000, {"orders"}, True) == token[1:6]
