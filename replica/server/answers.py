@@ -13,6 +13,12 @@ from starlette.responses import Response, StreamingResponse
 from replica.errors import ReplicaError, http_form
 
 JSON = "application/json"
+HARMLESS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"content-security-policy", b"default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"),
+)
+"""Goes with every answer: for a browser it is data, no page and no script, whatever somebody has put into it."""
+
 encode = msgspec.json.Encoder().encode  # of what the server says itself; documents go through as `msgspec.Raw`
 
 

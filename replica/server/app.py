@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from replica.errors import ReplicaError
 from replica.server import couchdb, monitoring, native
-from replica.server.answers import answer, problem
+from replica.server.answers import HARMLESS, answer, problem
 from replica.server.call import Call, decoded
 from replica.server.catalogue import Catalogue
 from replica.server.endpoint import Endpoint
@@ -77,8 +77,9 @@ class App:
             scope = {**scope, "path": root + (path.removeprefix(root).rstrip("/") or "/")}
 
         async def sending(message: MutableMapping[str, Any]) -> None:
-            if self._dismissed and message["type"] == "http.response.start":
-                message = {**message, "headers": [*message["headers"], (b"connection", b"close")]}
+            if message["type"] == "http.response.start":
+                last = [(b"connection", b"close")] if self._dismissed else []
+                message = {**message, "headers": [*message.get("headers", ()), *HARMLESS, *last]}
             await send(message)
 
         await self._app(scope, receive, sending)
@@ -101,7 +102,7 @@ def create_app(
 
     app = Starlette(routes=list(_routes(server, ENDPOINTS)), lifespan=lifespan, exception_handlers=_PROBLEMS)
     app.router.redirect_slashes = False
-    return App(Observed(Origins(app, cors) if cors else app, [server.metrics, *observers]), server)
+    return App(Observed(Origins(app, cors), [server.metrics, *observers]), server)
 
 
 def _routes(server: Server, endpoints: Iterable[Endpoint]) -> Iterable[Route]:

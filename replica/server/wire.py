@@ -13,7 +13,7 @@ from typing import Any
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from replica.server.answers import encode
+from replica.server.answers import HARMLESS, encode
 from replica.server.framing import HEAD_BYTES_MAX, check_head
 
 PATIENCE_S = 20.0  # for the head of a request; a body must move by RATE_MIN times as many bytes in that time
@@ -140,10 +140,11 @@ class Protocol(H11Protocol):
         asked = self.conn.trailing_data[0] or self.conn.their_state is not h11.IDLE
         if can_answer and asked:
             body = encode({"error": _WORDS.get(status, "bad_request"), "reason": reason}) + b"\n"
-            headers = [
+            headers: Any = [
                 ("Content-Type", "application/json"),
                 ("Content-Length", str(len(body))),
                 ("Connection", "close"),
+                *HARMLESS,
             ]
             for event in (h11.Response(status_code=status, headers=headers), h11.Data(data=body), h11.EndOfMessage()):
                 self.transport.write(self.conn.send(event) or b"")
