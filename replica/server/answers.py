@@ -10,7 +10,7 @@ import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
-from replica.errors import ReplicaError, http_form
+from replica.errors import ReplicaError, TooManyAttempts, http_form
 
 JSON = "application/json"
 HARMLESS = (
@@ -38,4 +38,6 @@ def problem(error: ReplicaError) -> Response:
     status, word = http_form(error)
     body = {"error": word, "reason": str(error), "code": error.code, "hint": error.hint}
     headers = {"Retry-After": "1"} if status == 503 else {}
+    if isinstance(error, TooManyAttempts):
+        headers = {"Retry-After": str(error.retry_after_s)}
     return answer(body, status, headers)

@@ -13,6 +13,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from replica.access import Directory
+from replica.clock import system_clock
 from replica.errors import ReplicaError
 from replica.server import couchdb, monitoring, native
 from replica.server.answers import HARMLESS, answer, problem
@@ -20,6 +22,10 @@ from replica.server.call import Call, decoded
 from replica.server.catalogue import Catalogue
 from replica.server.endpoint import Endpoint
 from replica.server.exchange import ASGI, Observed, Observer
+from replica.server.gate.gate import Gate
+from replica.server.gate.gated import Gated
+from replica.server.gate.rights import Need
+from replica.server.gate.visit import visit_of
 from replica.server.metrics import Metrics
 from replica.server.origins import Origins
 
@@ -39,10 +45,16 @@ _USUAL = Limits()
 class Server:
     """What all requests share."""
 
-    def __init__(self, catalogue: Catalogue, limits: Limits) -> None:
+    def __init__(self, catalogue: Catalogue, gate: Gate, limits: Limits) -> None:
         self.catalogue = catalogue
+        self.gate = gate
         self.limits = limits
         self.metrics = Metrics()
+
+    def close(self) -> None:
+        """Close all files."""
+        self.catalogue.close()
+        self.gate.close()
 
 
 class App:
@@ -64,9 +76,14 @@ class App:
         self._dismissed = True
         self._server.catalogue.dismiss()
 
+    @property
+    def has_administrator(self) -> bool:
+        """Whether there is a user who may do everything."""
+        return self._server.gate.directory.has_admin
+
     def close(self) -> None:
         """Close the databases."""
-        self._server.catalogue.close()
+        self._server.close()
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
         """Serve one request, or the lifespan."""
@@ -86,23 +103,32 @@ class App:
 
 
 def create_app(
-    folder: str, *, limits: Limits = _USUAL, cors: Sequence[str] = (), observers: Sequence[Observer] = ()
+    folder: str,
+    *,
+    limits: Limits = _USUAL,
+    cors: Sequence[str] = (),
+    hosts: Sequence[str] = (),
+    observers: Sequence[Observer] = (),
 ) -> App:
     """An ASGI application that serves every database in `folder`; it may be mounted in another one.
 
-    `cors`: the origins of web pages that may use it; `observers` are told of every exchange. It closes the databases
-    when its lifespan ends; whoever mounts it calls `close` instead. `BadSettings` if the folder is not there.
+    `cors`: the origins of web pages that may use it. `hosts`: as long as there are no users in the folder, everybody may do
+    everything, and it answers only to this machine's names for itself and to these. `observers` are told of every exchange.
+    It closes the databases when its lifespan ends; whoever mounts it calls `close` instead. `BadSettings` if the folder is
+    not there.
     """
-    server = Server(Catalogue(folder), limits)
+    catalogue = Catalogue(folder)
+    server = Server(catalogue, Gate(Directory(catalogue.folder), hosts, system_clock), limits)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         yield
-        server.catalogue.close()
+        server.close()
 
     app = Starlette(routes=list(_routes(server, ENDPOINTS)), lifespan=lifespan, exception_handlers=_PROBLEMS)
     app.router.redirect_slashes = False
-    return App(Observed(Origins(app, cors), [server.metrics, *observers]), server)
+    gated = Gated(app, server.gate, [endpoint.path for endpoint in ENDPOINTS if endpoint.needs is Need.NOTHING])
+    return App(Observed(Origins(gated, cors), [server.metrics, *observers]), server)
 
 
 def _routes(server: Server, endpoints: Iterable[Endpoint]) -> Iterable[Route]:
@@ -130,8 +156,9 @@ class _Served:
 
     async def _respond(self, request: Request, stack: ExitStack) -> Response:
         held = None
-        if self.endpoint.opens_database:
-            name = decoded(request.path_params["db"])
+        name = decoded(request.path_params["db"]) if "db" in request.path_params else None
+        visit_of(request.scope).demand(self.endpoint.needs, name)
+        if name is not None and self.endpoint.opens_database:
             held = await run_in_threadpool(stack.enter_context, self._server.catalogue.use(name))
         return await self.endpoint.handler(Call(request, self._server, held))
 

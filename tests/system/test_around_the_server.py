@@ -80,6 +80,7 @@ def test_a_page_that_may_not_ask_changes_nothing(origin: str, tmp_path: Path) ->
             ("POST", "/db", "text/plain"),
             ("POST", "/db/_bulk_docs", ""),
             ("POST", "/db/_compact", "application/json"),
+            ("POST", "/_session", "application/x-www-form-urlencoded"),
             ("PUT", "/other", "text/plain"),
             ("DELETE", "/db", "text/plain"),
             ("PATCH", "/db", "text/plain"),
@@ -128,6 +129,40 @@ def test_every_answer_is_data_for_a_browser_and_nothing_else(tmp_path: Path) -> 
             assert answered.headers["content-security-policy"].startswith("default-src 'none';")
 
 
+@pytest.mark.parametrize(
+    "host", ["localhost", "LOCALHOST:80", "db.localhost:5985", "127.0.0.1", "127.1.2.3:9", "[::1]:5985"]
+)
+def test_without_users_it_answers_to_this_machines_names(host: str, tmp_path: Path) -> None:
+    with client(tmp_path) as web:
+        assert 200 == web.get("/", headers={"Host": host}).status_code
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *(
+            "evil.example",
+            "evil.example:5985",
+            "localhost.evil.example",
+            "127.0.0.1.evil.example",
+            "0.0.0.0",
+            "192.0.2.1",
+        ),
+        *("localhost:evil", "localhost@evil.example", "[::2]", "", "xn--localhost", "evillocalhost", "2130706433"),
+    ],
+)
+def test_without_users_another_name_is_refused_because_it_may_be_a_page_that_points_here(
+    host: str, tmp_path: Path
+) -> None:
+    with client(tmp_path) as web:
+        web.put("/db")
+        for method, path in (("GET", "/"), ("GET", "/db"), ("PUT", "/other"), ("GET", "/nothing/at/all")):
+            answered = web.request(method, path, headers={"Host": host, "Origin": f"http://{host}"})
+            assert (403, "not_allowed") == (answered.status_code, answered.json()["code"])
+            assert method == "PUT" or "there are no users" in answered.json()["reason"]
+        assert ["db"] == web.get("/_all_dbs").json()
+
+
 def metrics(web: httpx2.Client) -> dict[str, float]:
     answered = web.get("/_metrics")
     assert answered.headers["content-type"].startswith("text/plain; version=0.0.4")
@@ -174,7 +209,7 @@ def test_observers_are_told_of_every_exchange(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("prefix", ["/replica", "/deep/er"])
 def test_the_application_is_mounted_in_another_one(prefix: str, tmp_path: Path) -> None:
-    app = create_app(str(tmp_path))
+    app = create_app(str(tmp_path), hosts=["inside"])
     outer = Starlette(routes=[Mount(prefix, app)])
     try:
         with httpx2.Client(transport=_Inside(outer), base_url="http://inside") as web:

@@ -1,9 +1,22 @@
 """CouchDB's API for documents and replication, with its status codes and its words."""
 
-from replica.server.couchdb import bulk, changes, databases, documents, finding, indexes, lists, refusals, root, upkeep
+from replica.server.couchdb import (
+    bulk,
+    changes,
+    databases,
+    documents,
+    finding,
+    indexes,
+    lists,
+    refusals,
+    root,
+    session,
+    upkeep,
+)
 
 ENDPOINTS = [
     *root.ENDPOINTS,
+    *session.ENDPOINTS,
     *changes.ENDPOINTS,
     *databases.ENDPOINTS,
     *bulk.ENDPOINTS,
