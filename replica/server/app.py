@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from replica.access import Directory
-from replica.clock import system_clock
+from replica.clock import Clock, system_clock
 from replica.errors import ReplicaError
 from replica.server import couchdb, monitoring, native
 from replica.server.answers import HARMLESS, answer, problem
@@ -109,16 +109,17 @@ def create_app(
     cors: Sequence[str] = (),
     hosts: Sequence[str] = (),
     observers: Sequence[Observer] = (),
+    clock: Clock = system_clock,
 ) -> App:
     """An ASGI application that serves every database in `folder`; it may be mounted in another one.
 
     `cors`: the origins of web pages that may use it. `hosts`: as long as there are no users in the folder, everybody may do
     everything, and it answers only to this machine's names for itself and to these. `observers` are told of every exchange.
-    It closes the databases when its lifespan ends; whoever mounts it calls `close` instead. `BadSettings` if the folder is
-    not there.
+    `clock` tells when cookies and tokens end, and how often passwords may be tried. It closes the databases when its lifespan
+    ends; whoever mounts it calls `close` instead. `BadSettings` if the folder is not there.
     """
     catalogue = Catalogue(folder)
-    server = Server(catalogue, Gate(Directory(catalogue.folder), hosts, system_clock), limits)
+    server = Server(catalogue, Gate(Directory(catalogue.folder, clock=clock), hosts, clock), limits)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:

@@ -31,8 +31,10 @@ _ANY = ("GET", "POST", "PUT", "DELETE")
 _JAVASCRIPT = ("_view", "_show", "_list", "_update", "_rewrite")
 _DESIGN = "/{db}/_design/{design}"
 
+FIRST = [Endpoint(("GET", "POST"), "/_replicate", _replicate, Need.LOGIN, opens_database=False)]
+"""Before the databases: it is none."""
+
 EARLY = [
-    Endpoint(("GET", "POST"), "/_replicate", _replicate, Need.LOGIN, opens_database=False),
     Endpoint(("POST",), "/{db}/_purge", _purge, Need.READ),
     Endpoint(("GET",), "/{db}/_purged_infos", _purge, Need.READ),
     Endpoint(("GET", "PUT"), "/{db}/_purged_infos_limit", _purge, Need.READ),

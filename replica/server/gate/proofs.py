@@ -8,16 +8,13 @@ from replica.access import ANONYMOUS, Directory, Principal
 from replica.access.principal import ADMIN
 from replica.clock import Clock
 from replica.errors import NotAuthenticated
-from replica.server.gate.cookies import LASTS_S, cookie, read_cookie
+from replica.server.gate.cookies import Signed, cookie, read_cookie
 from replica.server.gate.credentials import Certificate, Cookie, Credentials, Password, Token
 from replica.server.gate.remembered import Remembered
-from replica.server.gate.visit import NO_WAY, Proven, Visit, Way
+from replica.server.gate.visit import Proven, Visit, Way
 
 EVERYBODY = Proven(Principal(None, frozenset({ADMIN})))  # as long as there are no users
 NOBODY = Proven(ANONYMOUS)
-PASSWORD_MS = 5 * 60_000  # how long it is remembered that one was right
-TOKEN_MS = 1000  # it may expire
-CERTIFICATE_MS = 60_000
 
 
 class Proofs:
@@ -32,27 +29,22 @@ class Proofs:
         """A visit of everybody, who may do everything; None if there are users."""
         if not self._directory.is_empty:
             return None
-        return Visit(EVERYBODY, NO_WAY, lambda: EVERYBODY if self._directory.is_empty else None)
+        return Visit(EVERYBODY, None, lambda: EVERYBODY if self._directory.is_empty else None)
 
     def visit(self, shown: Sequence[Credentials]) -> Visit | Password:
         """Who shows these; a password if that has to be checked first. `NotAuthenticated` if they prove nothing.
 
         A cookie that is none any more counts as none: browsers send it along unasked, also in order to log in again.
         """
-        version, now_ms = self._directory.version, self._clock()
         for each in shown:
-            proven = self._remembered.find(each, version, now_ms)
-            if proven is None and isinstance(each, Password):
+            if isinstance(each, Password) and not self._remembered.knows(each, self._directory.version, self._clock()):
                 return each
-            if proven is None:
-                proven, until_ms = self._by(each, now_ms)
-                if proven is not None:
-                    self._remembered.note(each, proven, version, until_ms)
+            proven = self._by(each)
             if proven is not None:
                 return self._visit(each, proven)
             if not isinstance(each, Cookie):
                 raise NotAuthenticated(f"the {type(each).__name__.lower()} is not, or no longer, that of a user")
-        return Visit(NOBODY, NO_WAY, lambda: NOBODY)
+        return Visit(NOBODY, None, lambda: NOBODY)
 
     def check(self, password: Password) -> Visit | None:
         """Who proves to be somebody by this; None if it is wrong. Slow on purpose, and as slow for an unknown name."""
@@ -62,7 +54,7 @@ class Proofs:
         proven = self._named(password.name)
         if proven is None:
             return None
-        self._remembered.note(password, proven, version, self._clock() + PASSWORD_MS)
+        self._remembered.note(password, version, self._clock())
         return self._visit(password, proven)
 
     def cookie(self, visit: Visit) -> str | None:
@@ -76,17 +68,19 @@ class Proofs:
         due = signed is not None and signed.is_due(self._clock() // 1000)
         return self.cookie(visit) if due else None
 
-    def _by(self, each: Credentials, now_ms: int) -> tuple[Proven | None, int]:
-        """Whom it proves, and until when that is sure."""
-        if isinstance(each, Cookie):
-            signed = read_cookie(each.text)
-            proven = None if signed is None else self._named(signed.name)
-            if signed is None or proven is None or not signed.is_good(proven.stamp or b"", now_ms // 1000):
-                return None, 0
-            return proven, (signed.made_s + LASTS_S) * 1000
-        if isinstance(each, Token):
-            return self._holder(each), now_ms + TOKEN_MS
-        return self._bearer(each.name), now_ms + CERTIFICATE_MS
+    def _by(self, shown: Credentials) -> Proven | None:
+        """Whom it proves; a password was checked before."""
+        if isinstance(shown, Token):
+            return self._holder(shown)
+        if isinstance(shown, Cookie):
+            return self._returned(read_cookie(shown.text))
+        return self._named(shown.name) if isinstance(shown, Password) else self._bearer(shown.name)
+
+    def _returned(self, signed: Signed | None) -> Proven | None:
+        proven = None if signed is None else self._named(signed.name)
+        if signed is None or proven is None or proven.stamp is None:
+            return None
+        return proven if signed.is_good(proven.stamp, self._clock() // 1000) else None
 
     def _visit(self, shown: Credentials, proven: Proven) -> Visit:
         if isinstance(shown, Token):

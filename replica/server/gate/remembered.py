@@ -1,7 +1,7 @@
-"""Who proved to be somebody a moment ago: whoever sends a password with each request pays for checking it once.
+"""Passwords that were right a moment ago: whoever sends one with each request pays for checking it once.
 
-Kept is a digest of what was shown, under a key that this process made up and forgets when it ends; and only as long as the
-directory of users stays as it is.
+Kept is a digest under a key that this process made up and forgets when it ends; and only as long as the directory of users
+stays as it is.
 """
 
 from __future__ import annotations
@@ -10,48 +10,44 @@ import hashlib
 import threading
 from collections import OrderedDict
 
-from replica.server.gate.credentials import Credentials
-from replica.server.gate.visit import Proven
-from replica.store.identity import new_id
+from replica.access.tokens import new_key
+from replica.server.gate.credentials import Password
 
+LASTS_MS = 5 * 60_000
 KEPT_MAX = 1000
 
 
 class Remembered:
-    """What was proved lately. Threads may share it."""
+    """Passwords that were right. Threads may share it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._key = (new_id() + new_id()).encode()
-        self._known: OrderedDict[bytes, tuple[Proven, int]] = OrderedDict()
+        self._key = new_key()
+        self._until_ms: OrderedDict[bytes, int] = OrderedDict()
         self._version: int | None = None
 
-    def find(self, shown: Credentials, version: int, now_ms: int) -> Proven | None:
-        """Whom it proved not long ago, in the directory of this version."""
+    def knows(self, shown: Password, version: int, now_ms: int) -> bool:
+        """Whether it was right not long ago, in the directory of this version."""
         digest = self._digest(shown)
         with self._lock:
             self._turn_to(version)
-            proven, until_ms = self._known.get(digest, (None, 0))
-        return proven if now_ms < until_ms else None
+            return now_ms < self._until_ms.get(digest, 0) <= now_ms + LASTS_MS
 
-    def note(self, shown: Credentials, proven: Proven, version: int, until_ms: int) -> None:
-        """It is good, until then."""
+    def note(self, shown: Password, version: int, now_ms: int) -> None:
+        """It is right, now."""
         digest = self._digest(shown)
         with self._lock:
             self._turn_to(version)
-            self._known[digest] = proven, until_ms
-            self._known.move_to_end(digest)
-            while len(self._known) > KEPT_MAX:
-                self._known.popitem(last=False)
+            self._until_ms[digest] = now_ms + LASTS_MS
+            self._until_ms.move_to_end(digest)
+            while len(self._until_ms) > KEPT_MAX:
+                self._until_ms.popitem(last=False)
 
     def _turn_to(self, version: int) -> None:
         if version != self._version:
-            self._known.clear()
+            self._until_ms.clear()
             self._version = version
 
-    def _digest(self, shown: Credentials) -> bytes:
-        said = hashlib.blake2b(type(shown).__name__.encode(), key=self._key)
-        for word in shown:
-            text = word.encode(errors="surrogatepass")
-            said.update(b"%d:%b" % (len(text), text))
-        return said.digest()
+    def _digest(self, shown: Password) -> bytes:
+        name, password = (word.encode(errors="surrogatepass") for word in shown)
+        return hashlib.blake2b(b"%d:%b%b" % (len(name), name, password), key=self._key).digest()

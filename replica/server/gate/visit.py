@@ -23,9 +23,6 @@ class Way(Enum):
     CERTIFICATE = "certificate"
 
 
-NO_WAY: Way | None = None
-
-
 class Proven(NamedTuple):
     """Who it is. `stamp`: what is another one as soon as the password is; a secret."""
 
