@@ -17,7 +17,7 @@ from replica.server.gate import attempts, remembered
 from replica.server.gate.attempts import BY_ADDRESS, BY_NAME, Attempts
 from replica.server.gate.cookies import LASTS_S, RENEWED_S, Signed, cookie, read_cookie, set_cookie
 from replica.server.gate.credentials import Certificate, Cookie, Password, Token, shown
-from replica.server.gate.remembered import LASTS_MS, Remembered
+from replica.server.gate.remembered import Remembered
 from replica.server.gate.rights import Level, Need, check, level_of
 from replica.server.gate.visit import Proven
 from replica.server.tls import client_name
@@ -229,30 +229,41 @@ def test_what_is_remembered_of_attempts_is_bounded(monkeypatch: pytest.MonkeyPat
 # -- who proved it a moment ago
 
 
+ANNA = Proven(Principal("anna", frozenset({ADMIN})))
+
+
 def test_what_was_proved_is_known_for_a_while_in_the_same_directory() -> None:
     known, right = Remembered(), Password("anna", "right")
-    known.note(right, 1, 1000)
-    assert known.knows(right, 1, 1000 + LASTS_MS - 1)
-    assert not known.knows(right, 1, 1000 + LASTS_MS)
-    assert not known.knows(right, 1, 999), "the clock went back: nobody knows how far"
+    known.note(right, ANNA, 1, 1000, 2000)
+    assert ANNA == known.find(right, 1, 1000)
+    assert ANNA == known.find(right, 1, 1999)
+    assert None is known.find(right, 1, 2000)
+    assert None is known.find(right, 1, 999), "the clock went back: nobody knows how far"
     for other in (
         Password("anna", "Right"),
         Password("annar", "ight"),
         Password("anna", ""),
         Password("", "annaright"),
     ):
-        assert not known.knows(other, 1, 1000)
-    assert not known.knows(right, 2, 1000), "something has changed"
-    assert not known.knows(right, 1, 1000), "and it does not come back"
+        assert None is known.find(other, 1, 1000)
+    assert None is known.find(right, 2, 1000), "something has changed"
+    assert None is known.find(right, 1, 1000), "and it does not come back"
+
+
+def test_kinds_of_credentials_are_not_mistaken_for_one_another() -> None:
+    known = Remembered()
+    known.note(Certificate("anna"), ANNA, 1, 0, 1000)
+    assert ANNA == known.find(Certificate("anna"), 1, 0)
+    assert [None, None] == [known.find(kind("anna"), 1, 0) for kind in (Token, Cookie)]
 
 
 def test_what_is_remembered_is_bounded_and_holds_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(remembered, "KEPT_MAX", 10)
     known = Remembered()
     for n in range(100):
-        known.note(Password("anna", f"geheim{n}"), 1, 1000)
-    assert 10 == len(known._until_ms)
-    assert b"geheim" not in b"".join(known._until_ms)
+        known.note(Password("anna", f"geheim{n}"), ANNA, 1, 0, 1000)
+    assert 10 == len(known._known)
+    assert b"geheim" not in b"".join(known._known)
 
 
 # -- rights

@@ -39,10 +39,16 @@ class Gate:
 
     async def admit(self, scope: MutableMapping[str, Any]) -> Visit:
         """Who sent a request. `NotAuthenticated`, `TooManyAttempts`, `BadRequest`, `NotAllowed`; what ails the directory."""
-        visit = await run_in_threadpool(self._look, scope)
-        if isinstance(visit, Password):
-            visit = await self.log_in(visit, scope)
-        return visit
+        everybody = self._proofs.everybody()
+        if everybody is not None:
+            check_host(sole(scope, "host"), self._hosts)
+            return everybody
+        credentials = shown(scope)
+        known = self._proofs.at_hand(credentials)
+        if known is not None:
+            return known
+        found = await run_in_threadpool(self._proofs.visit, credentials)
+        return await self.log_in(found, scope) if isinstance(found, Password) else found
 
     async def log_in(self, password: Password, scope: MutableMapping[str, Any]) -> Visit:
         """Who proves to be somebody by a password that a request brought. `NotAuthenticated`, `TooManyAttempts`."""
@@ -69,10 +75,3 @@ class Gate:
         """Close the directory; nobody's password is looked at any more."""
         self._pool.shutdown(cancel_futures=True)
         self.directory.close()
-
-    def _look(self, scope: MutableMapping[str, Any]) -> Visit | Password:
-        everybody = self._proofs.everybody()
-        if everybody is None:
-            return self._proofs.visit(shown(scope))
-        check_host(sole(scope, "host"), self._hosts)
-        return everybody

@@ -1,4 +1,4 @@
-"""From what a request shows to who asks, by the directory of users. All of it reads files: it belongs in a thread."""
+"""From what a request shows to who asks, by the directory of users. It reads files: most of it belongs in a thread."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ from replica.access import ANONYMOUS, Directory, Principal
 from replica.access.principal import ADMIN
 from replica.clock import Clock
 from replica.errors import NotAuthenticated
-from replica.server.gate.cookies import Signed, cookie, read_cookie
+from replica.server.gate.cookies import LASTS_S as COOKIE_S
+from replica.server.gate.cookies import cookie, read_cookie
 from replica.server.gate.credentials import Certificate, Cookie, Credentials, Password, Token
 from replica.server.gate.remembered import Remembered
 from replica.server.gate.visit import Proven, Visit, Way
 
 EVERYBODY = Proven(Principal(None, frozenset({ADMIN})))  # as long as there are no users
 NOBODY = Proven(ANONYMOUS)
+LASTS_MS = 5 * 60_000  # for how long it is remembered what was proved
+TOKEN_MS = 1000  # the same of tokens, which may expire
 
 
 class Proofs:
@@ -31,16 +34,25 @@ class Proofs:
             return None
         return Visit(EVERYBODY, None, lambda: EVERYBODY if self._directory.is_empty else None)
 
+    def at_hand(self, shown: Sequence[Credentials]) -> Visit | None:
+        """Who shows these, if that is known without looking: no more than a glance at the directory, which needs no thread."""
+        if not shown:
+            return Visit(NOBODY, None, lambda: NOBODY)
+        proven = self._remembered.find(shown[0], self._directory.version, self._clock())
+        return None if proven is None else self._visit(shown[0], proven)
+
     def visit(self, shown: Sequence[Credentials]) -> Visit | Password:
         """Who shows these; a password if that has to be checked first. `NotAuthenticated` if they prove nothing.
 
         A cookie that is none any more counts as none: browsers send it along unasked, also in order to log in again.
         """
+        version, now_ms = self._directory.version, self._clock()
         for each in shown:
-            if isinstance(each, Password) and not self._remembered.knows(each, self._directory.version, self._clock()):
+            if isinstance(each, Password):
                 return each
-            proven = self._by(each)
+            proven, until_ms = self._by(each, now_ms)
             if proven is not None:
+                self._remembered.note(each, proven, version, now_ms, until_ms)
                 return self._visit(each, proven)
             if not isinstance(each, Cookie):
                 raise NotAuthenticated(f"the {type(each).__name__.lower()} is not, or no longer, that of a user")
@@ -48,13 +60,13 @@ class Proofs:
 
     def check(self, password: Password) -> Visit | None:
         """Who proves to be somebody by this; None if it is wrong. Slow on purpose, and as slow for an unknown name."""
-        version = self._directory.version
+        version, now_ms = self._directory.version, self._clock()
         if self._directory.by_password(*password) is None:
             return None
         proven = self._named(password.name)
         if proven is None:
             return None
-        self._remembered.note(password, version, self._clock())
+        self._remembered.note(password, proven, version, now_ms, now_ms + LASTS_MS)
         return self._visit(password, proven)
 
     def cookie(self, visit: Visit) -> str | None:
@@ -68,19 +80,17 @@ class Proofs:
         due = signed is not None and signed.is_due(self._clock() // 1000)
         return self.cookie(visit) if due else None
 
-    def _by(self, shown: Credentials) -> Proven | None:
-        """Whom it proves; a password was checked before."""
+    def _by(self, shown: Token | Cookie | Certificate, now_ms: int) -> tuple[Proven | None, int]:
+        """Whom it proves, and until when that is sure if nothing changes."""
         if isinstance(shown, Token):
-            return self._holder(shown)
-        if isinstance(shown, Cookie):
-            return self._returned(read_cookie(shown.text))
-        return self._named(shown.name) if isinstance(shown, Password) else self._bearer(shown.name)
-
-    def _returned(self, signed: Signed | None) -> Proven | None:
+            return self._holder(shown), now_ms + TOKEN_MS
+        if isinstance(shown, Certificate):
+            return self._bearer(shown.name), now_ms + LASTS_MS
+        signed = read_cookie(shown.text)
         proven = None if signed is None else self._named(signed.name)
-        if signed is None or proven is None or proven.stamp is None:
-            return None
-        return proven if signed.is_good(proven.stamp, self._clock() // 1000) else None
+        if signed is None or proven is None or proven.stamp is None or not signed.is_good(proven.stamp, now_ms // 1000):
+            return None, 0
+        return proven, (signed.made_s + COOKIE_S) * 1000
 
     def _visit(self, shown: Credentials, proven: Proven) -> Visit:
         if isinstance(shown, Token):
