@@ -39,7 +39,7 @@ class Case(NamedTuple):
 def verbs() -> dict[tuple[str, str], Case]:
     """Of our own conversation; 415 is said behind the gate."""
     needs = {"greet": NOTE, "remember": NOTE, "accept": WRITE}
-    reading = ("changes", "changes-up-to", "changes-of", "missing", "fetch", "texts", "snapshot")
+    reading = ("changes", "changes-up-to", "changes-of", "missing", "changed-leaves", "fetch", "texts", "snapshot")
     return {("POST", f"/{{db}}/_replica/{name}"): Case(needs.get(name, READ), 415, {}) for name in (*needs, *reading)}
 
 
