@@ -321,7 +321,7 @@ def test_a_wrong_password_is_answered_as_an_unknown_name_is(world: World) -> Non
     told = [world.ask("GET", "/db", [basic(name, "wrong")]) for name in ("root", "anna", "nobody", "_admin", "gone")]
     assert {401} == {answered.status_code for answered in told}
     assert 1 == len({answered.content for answered in told})
-    assert 1 == len({tuple(sorted(answered.headers.items())) for answered in told})
+    assert 1 == len({tuple(each for each in answered.headers.items() if each[0] != "date") for answered in told})
 
 
 def test_who_may_not_see_a_database_cannot_tell_whether_it_is_there(world: World) -> None:

@@ -1,5 +1,4 @@
-"""Who proved to be somebody a moment ago: whoever sends a password with each request pays for checking it once, and nobody
-makes the directory look again for what it has said already.
+"""Who proved to be somebody a moment ago, so that a password is checked once and not with each request.
 
 Kept is a digest of what was shown, under a key that this process made up and forgets when it ends; and only as long as the
 directory of users stays as it is.
