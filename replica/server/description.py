@@ -21,7 +21,12 @@ _PROBLEM = {
 _SCHEMES = {
     "password": {"type": "http", "scheme": "basic", "description": "Name and password of a user."},
     "token": {"type": "http", "scheme": "bearer", "description": "A token made by `replicate token create`."},
-    "cookie": {"type": "apiKey", "in": "cookie", "name": COOKIE, "description": "Given by `POST /_session`, as by CouchDB."},
+    "cookie": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": COOKIE,
+        "description": "Given by `POST /_session`, as by CouchDB.",
+    },
     "certificate": {"type": "mutualTLS", "description": "A client's certificate, whose common name is that of a user."},
 }
 

@@ -155,7 +155,7 @@ def tries(tried: Attempts, name: str, address: str | None, now_ms: int, count: i
     looked_at = 0
     for _ in range(count):
         try:
-            tried.begin(name, address, now_ms)
+            tried.begin(Password(name, "wrong"), address, now_ms)
         except TooManyAttempts:
             continue
         looked_at += 1
@@ -183,30 +183,46 @@ def test_all_addresses_of_a_network_are_one_and_a_proxy_on_this_machine_is_none(
     assert 0 == tries(tried, "y", "192.0.2.9", 0, 1)
 
 
+RIGHT = Password("anna", "right")
+
+
 def test_a_right_password_costs_nothing() -> None:
     tried = Attempts()
-    for _ in range(1000):
-        tried.begin("anna", "192.0.2.1", 0)
-        tried.was_right("anna", "192.0.2.1")
+    for n in range(1000):
+        each = Password("anna", f"right {n}")
+        tried.begin(each, "192.0.2.1", 0)
+        tried.was_right(each, "192.0.2.1")
 
 
-def test_whoever_has_logged_in_from_an_address_is_not_locked_out_by_others() -> None:
+def test_whose_password_was_right_is_not_locked_out_by_others_also_behind_one_proxy() -> None:
+    for address in ("192.0.2.1", "127.0.0.1", None):
+        tried = Attempts()
+        tried.begin(RIGHT, address, 0)
+        tried.was_right(RIGHT, address)
+        assert BY_NAME.most == tries(tried, "anna", address, 0, 100)
+        for _ in range(100):
+            tried.begin(RIGHT, address, 0)
+            tried.was_right(RIGHT, address)
+        assert 0 == tries(tried, "anna", address, 0, 100), "nobody else gains by it"
+
+
+def test_a_password_that_was_right_once_is_as_any_other_when_it_was_changed() -> None:
     tried = Attempts()
-    tried.begin("anna", "192.0.2.1", 0)
-    tried.was_right("anna", "192.0.2.1")
-    for n in range(100):
-        tries(tried, "anna", f"198.51.100.{n}", 0, 1)
-    assert 0 == tries(tried, "anna", "203.0.113.1", 0, 1)
-    assert BY_NAME.most == tries(tried, "anna", "192.0.2.1", 0, 100)
+    tried.begin(RIGHT, None, 0)
+    tried.was_right(RIGHT, None)
+    tried.was_wrong(RIGHT)
+    tries(tried, "anna", None, 0, 100)
+    with pytest.raises(TooManyAttempts):
+        tried.begin(RIGHT, None, 0)
 
 
 def test_who_comes_too_often_is_told_when_to_come_again() -> None:
     tried = Attempts()
     tries(tried, "anna", None, 0, 100)
     with pytest.raises(TooManyAttempts) as caught:
-        tried.begin("anna", None, 3000)
+        tried.begin(RIGHT, None, 3000)
     assert BY_NAME.every_s - 3 == caught.value.retry_after_s
-    tried.begin("anna", None, int(BY_NAME.every_s * 1000))
+    tried.begin(RIGHT, None, int(BY_NAME.every_s * 1000))
 
 
 def test_a_clock_that_goes_back_gives_nothing_away() -> None:
@@ -219,11 +235,11 @@ def test_what_is_remembered_of_attempts_is_bounded(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(attempts, "KEPT_MAX", 100)
     tried = Attempts()
     for n in range(1000):
-        name = "x" * 10_000 + str(n)
-        tried.begin(name, f"192.0.{n % 250}.{n // 250}", 0)
-        tried.was_right(name, f"192.0.{n % 250}.{n // 250}")
-    kept = (tried._names._purses, tried._addresses._purses, tried._familiar)
-    assert all(len(each) <= 100 and max(map(len, each)) <= 16 for each in kept)
+        each = Password("x" * 10_000 + str(n), "geheim")
+        tried.begin(each, f"192.0.{n % 250}.{n // 250}", 0)
+        tried.was_right(each, f"192.0.{n % 250}.{n // 250}")
+    kept = (tried._names._purses, tried._addresses._purses, tried._right)
+    assert all(len(each) <= 100 and max(map(len, each)) <= 32 for each in kept)
 
 
 # -- who proved it a moment ago

@@ -1,8 +1,8 @@
 """How often passwords may be tried. Time is passed in; memory is bounded.
 
 Each name has a purse of attempts that fills up again slowly, and so has each address. A wrong password costs one of both, a
-right one nothing; when a purse is empty, whatever comes is sent away before any work is done. Whoever has logged in from an
-address has a purse of their own for that: others cannot lock them out.
+right one nothing; when a purse is empty, whatever comes is sent away before any work is done. A password that was right
+before needs no purse, as long as it is right: others cannot lock anybody out.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ import math
 from collections import OrderedDict
 from typing import NamedTuple
 
+from replica.access.tokens import new_key
 from replica.errors import TooManyAttempts
+from replica.server.gate.credentials import Password
 
-KEPT_MAX = 10_000  # purses of each kind, and people with the addresses they came from
+KEPT_MAX = 10_000  # purses of each kind, and passwords that were right
 _V6_NETWORK = 64  # bits; whoever has one address there has all
 
 
@@ -36,36 +38,45 @@ class Attempts:
     def __init__(self) -> None:
         self._names = _Purses(BY_NAME)
         self._addresses = _Purses(BY_ADDRESS)
-        self._familiar: OrderedDict[bytes, None] = OrderedDict()
+        self._key = new_key()
+        self._right: OrderedDict[bytes, None] = OrderedDict()
 
-    def begin(self, name: str, address: str | None, now_ms: int) -> None:
+    def begin(self, shown: Password, address: str | None, now_ms: int) -> None:
         """Before a password is looked at. `TooManyAttempts` if it should not be, now."""
-        named, network = self._keys(name, address)
-        wait_s = self._names.wait_s(named, now_ms)
-        if network is not None:
-            wait_s = max(wait_s, self._addresses.wait_s(network, now_ms))
+        if self._digest(shown) in self._right:
+            return
+        purses = self._purses(shown, address)
+        wait_s = max(purse.wait_s(key, now_ms) for purse, key in purses)
         if wait_s > 0:
             raise TooManyAttempts("there were too many wrong passwords", retry_after_s=math.ceil(wait_s))
-        self._names.spend(named, now_ms)
-        if network is not None:
-            self._addresses.spend(network, now_ms)
+        for purse, key in purses:
+            purse.spend(key, now_ms)
 
-    def was_right(self, name: str, address: str | None) -> None:
-        """It was: it costs nothing."""
-        named, network = self._keys(name, address)
-        self._names.give_back(named)
-        if network is not None:
-            self._addresses.give_back(network)
-        pair = _digest(name, address or "")
-        self._familiar[pair] = None
-        self._familiar.move_to_end(pair)
-        while len(self._familiar) > KEPT_MAX:
-            self._familiar.popitem(last=False)
+    def was_right(self, shown: Password, address: str | None) -> None:
+        """It was: it costs nothing, now and later."""
+        digest = self._digest(shown)
+        if digest not in self._right:
+            for purse, key in self._purses(shown, address):
+                purse.give_back(key)
+        self._right[digest] = None
+        self._right.move_to_end(digest)
+        while len(self._right) > KEPT_MAX:
+            self._right.popitem(last=False)
 
-    def _keys(self, name: str, address: str | None) -> tuple[bytes, bytes | None]:
-        pair = _digest(name, address or "")
+    def was_wrong(self, shown: Password) -> None:
+        """It is not any more, if it ever was."""
+        self._right.pop(self._digest(shown), None)
+
+    def _purses(self, shown: Password, address: str | None) -> list[tuple[_Purses, bytes]]:
+        """Those that an attempt is paid from, and under which key."""
         network = _network(address)
-        return pair if pair in self._familiar else _digest(name), None if network is None else network.encode()
+        of_address = [] if network is None else [(self._addresses, network.encode())]
+        return [(self._names, self._digest((shown.name,))), *of_address]
+
+    def _digest(self, words: tuple[str, ...]) -> bytes:
+        """Names may be long, and passwords are kept nowhere: a digest is neither."""
+        text = "\0".join(words).encode(errors="surrogatepass")
+        return hashlib.blake2b(text, digest_size=32, key=self._key).digest()
 
 
 class _Purses:
@@ -92,11 +103,6 @@ class _Purses:
         if key in self._purses:
             content, at_ms = self._purses[key]
             self._purses[key] = min(self._most, content + 1), at_ms
-
-
-def _digest(*words: str) -> bytes:
-    """Names may be long: a digest of one is not."""
-    return hashlib.blake2b("\0".join(words).encode(errors="surrogatepass"), digest_size=16).digest()
 
 
 def _network(address: str | None) -> str | None:

@@ -53,12 +53,13 @@ class Gate:
     async def log_in(self, password: Password, scope: MutableMapping[str, Any]) -> Visit:
         """Who proves to be somebody by a password that a request brought. `NotAuthenticated`, `TooManyAttempts`."""
         address = scope["client"][0] if scope.get("client") else None
-        self._attempts.begin(password.name, address, self._clock())
+        self._attempts.begin(password, address, self._clock())
         loop = asyncio.get_running_loop()
         visit = await loop.run_in_executor(self._pool, self._proofs.check, password)
         if visit is None:
+            self._attempts.was_wrong(password)
             raise NotAuthenticated(_WRONG)
-        self._attempts.was_right(password.name, address)
+        self._attempts.was_right(password, address)
         return visit
 
     def cookie(self, visit: Visit) -> str | None:
