@@ -37,7 +37,7 @@ def _commands() -> Line:
     everywhere = {action.dest for action in flags_of(main_parser())}
     yield from ("# Commands", "", "`replicate COMMAND --help` shows the same for one command.", "")
     for title, group in GROUPS.items():
-        names = ", ".join(f"[{name}](#{name})" for name in group)
+        names = ", ".join(f"[{name}](#{name.replace(' ', '-')})" for name in group)
         yield f"* {title}: {names}"
     yield ""
     yield from _common()

@@ -36,6 +36,7 @@
     │   ├── Garbled              what arrived is not what was sent
     │   ├── OtherProtocol        the peer speaks another version (not retried)
     │   ├── NotAuthenticated     who are you? (not retried)
+    │   ├── TooManyAttempts      too many wrong passwords: not now
     │   └── NotTrusted           who is that? (not retried)
     ├── LimitReached         a limit that was asked for
     └── Mistake              wrong arguments or settings
@@ -318,6 +319,17 @@ class NotAuthenticated(TransportError):
     may_retry = False
 
 
+class TooManyAttempts(TransportError):
+    """There were too many wrong passwords, for this name or from this address; `retry_after_s` says when one may be tried."""
+
+    code = "too_many_attempts"
+    hint = "Wait a moment, and check the password before it is sent again."
+
+    def __init__(self, message: str, *, hint: str | None = None, retry_after_s: int = 1) -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after_s = retry_after_s
+
+
 class NotTrusted(TransportError):
     """The peer's certificate is not one that is trusted; nothing was sent."""
 
@@ -391,6 +403,7 @@ HTTP: dict[type[ReplicaError], tuple[int, str]] = {
     Garbled: (400, "bad_request"),
     OtherProtocol: (400, "bad_request"),
     NotAuthenticated: (401, "unauthorized"),
+    TooManyAttempts: (429, "too_many_attempts"),
     LimitReached: (429, "limit_reached"),
     Mistake: (400, "bad_request"),
     UnsupportedMediaType: (415, "bad_content_type"),

@@ -24,6 +24,7 @@ from replica.store.identity import Identity, found, new_unid, read_identity
 from replica.store.leaves import update_sequence, winner_of
 from replica.store.loading import Entry, ImportReport, Reader, load, numbered
 from replica.store.opening import create_file, open_file, upgrade_file
+from replica.store.publish import MODE
 from replica.store.reading import (
     conflict_documents,
     count_all,
@@ -63,12 +64,17 @@ def create(
 
 
 def create_empty(
-    path: FilePath, replica_id: str | None, title: str, clock: Clock, busy_timeout: float = BUSY_TIMEOUT_S
+    path: FilePath,
+    replica_id: str | None,
+    title: str,
+    clock: Clock,
+    busy_timeout: float = BUSY_TIMEOUT_S,
+    mode: int = MODE,
 ) -> Replica:
-    """Make an empty replica of the database `replica_id`, or of a new one. `Exists`."""
+    """Make an empty replica of the database `replica_id`, or of a new one, in a file of that `mode`. `Exists`."""
     check_setting("title", title)
     file = create_file(
-        os.fsdecode(path), busy_timeout, lambda connection: found(connection, clock(), title, replica_id)
+        os.fsdecode(path), busy_timeout, lambda connection: found(connection, clock(), title, replica_id), mode
     )
     return Replica(file, clock)
 

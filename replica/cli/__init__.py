@@ -10,10 +10,12 @@ import os
 import sys
 from collections.abc import Sequence
 
+from replica.cli.commands import COMMANDS
 from replica.cli.complaints import complain
 from replica.cli.exits import Exit
+from replica.cli.finding import find_command
 from replica.cli.interruption import Interrupted, interruptible
-from replica.cli.parsing import find_command, is_given, main_parser, parse
+from replica.cli.parsing import is_given, main_parser, parse
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -36,9 +38,9 @@ def main(words: Sequence[str] | None = None) -> int:
 def _run(words: list[str]) -> int:
     name, rest = find_command(words)
     try:
-        if name is None:
-            main_parser().parse_args(rest)
-            main_parser().print_help(sys.stderr)
+        if name is None or name not in COMMANDS:
+            main_parser(name).parse_args(rest)
+            main_parser(name).print_help(sys.stderr)
             return Exit.USAGE
         command, arguments = parse(name, rest)
     except SystemExit:  # --help and --version

@@ -1,4 +1,7 @@
-"""The commands, in the order in which they are listed: where each is, and what it does in a few words."""
+"""The commands, in the order in which they are listed: where each is, and what it does in a few words.
+
+Some have a name of two words: what it is about, and what is done.
+"""
 
 from __future__ import annotations
 
@@ -41,6 +44,13 @@ GROUPS: dict[str, dict[str, Listed]] = {
     },
     "network": {
         "serve": Listed("serve", "serve the databases of a folder over HTTP"),
+        "user add": Listed("user.add", "make a user of a server"),
+        "user list": Listed("user.list_", "show the users of a server"),
+        "user passwd": Listed("user.passwd", "change the password of a user"),
+        "user remove": Listed("user.remove", "remove a user"),
+        "token create": Listed("token.create", "make a token, which stands for a user's password"),
+        "token list": Listed("token.list_", "show the tokens of a server"),
+        "token revoke": Listed("token.revoke", "make a token worthless"),
     },
     "care": {
         "settings": Listed("settings", "show or change the settings of a replica"),
@@ -53,3 +63,12 @@ GROUPS: dict[str, dict[str, Listed]] = {
 }
 
 COMMANDS: dict[str, Listed] = {name: listed for group in GROUPS.values() for name, listed in group.items()}
+
+FAMILIES: dict[str, list[str]] = {}
+"""The first words of the names of two, each with the second ones."""
+for _name in COMMANDS:
+    _first, _, _second = _name.partition(" ")
+    if _second:
+        FAMILIES.setdefault(_first, []).append(_second)
+
+FIRST_WORDS: list[str] = [*dict.fromkeys(name.partition(" ")[0] for name in COMMANDS)]

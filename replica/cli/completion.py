@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterator
 
-from replica.cli.commands import COMMANDS
+from replica.cli.commands import COMMANDS, FAMILIES, FIRST_WORDS
 from replica.cli.exits import Exit
 from replica.cli.parsing import Parser, command_parser, flags_of, main_parser
 from replica.cli.terminal import Terminal
@@ -34,6 +34,12 @@ def _parsers() -> Iterator[tuple[str, Parser]]:
     return ((name, command_parser(name)[1]) for name in COMMANDS)
 
 
+def _first_words() -> Iterator[tuple[str, str]]:
+    """The first words of commands, and what each is for."""
+    for first in FIRST_WORDS:
+        yield first, COMMANDS[first].summary if first in COMMANDS else ", ".join(FAMILIES[first])
+
+
 def _words(parser: Parser) -> str:
     """What a word can be: flags, and the choices of an argument that has some."""
     flags = [word for flag in flags_of(parser) for word in flag.option_strings]
@@ -51,15 +57,18 @@ def _bash() -> Iterator[str]:
     yield '        case "${COMP_WORDS[at]}" in'
     yield "            --config) ((at++)) ;;"
     yield "            -*) ;;"
-    yield '            *) command="${COMP_WORDS[at]}"; break ;;'
+    yield '            *) command="${command:+$command }${COMP_WORDS[at]}"'
+    yield f'                case "$command" in {"|".join(FAMILIES)}) ;; *) break ;; esac ;;'
     yield "        esac"
     yield "    done"
     yield '    case "$command" in'
-    yield f'        "") words="{" ".join(COMMANDS)} {_words(main_parser())}" ;;'
+    yield f'        "") words="{" ".join(FIRST_WORDS)} {_words(main_parser())}" ;;'
+    for first, seconds in FAMILIES.items():
+        yield f'        {first}) words="{" ".join(seconds)}" ;;'
     for name, parser in _parsers():
-        yield f'        {name}) words="{_words(parser)}" ;;'
+        yield f'        "{name}") words="{_words(parser)}" ;;'
     yield "    esac"
-    yield '    [[ -n $command && $command != completion && $word != -* ]] && words=""'
+    yield f'    [[ $word == -* ]] || case "$command" in ""|completion|{"|".join(FAMILIES)}) ;; *) words="" ;; esac'
     yield '    COMPREPLY=($(compgen -W "$words" -- "$word"))'
     yield "}"
     yield "complete -o bashdefault -o default -F _replicate replicate"
@@ -71,8 +80,8 @@ def _zsh() -> Iterator[str]:
     yield "    local state"
     yield "    local -a commands"
     yield "    commands=("
-    for name, listed in COMMANDS.items():
-        yield f"        {_quoted(f'{name}:{listed.summary}')}"
+    for name, summary in _first_words():
+        yield f"        {_quoted(f'{name}:{summary}')}"
     yield "    )"
     yield f"    _arguments -C {_zsh_flags(main_parser())} '1: :->command' '*:: :->rest'"
     yield "    case $state in"
@@ -81,7 +90,17 @@ def _zsh() -> Iterator[str]:
     yield "            case $words[1] in"
     for name, parser in _parsers():
         rest = "'1:shell:(bash zsh fish)'" if name == "completion" else "'*:file:_files'"
-        yield f"                {name}) _arguments {_zsh_flags(parser)} {rest} ;;"
+        if " " not in name:
+            yield f"                {name}) _arguments {_zsh_flags(parser)} {rest} ;;"
+    for first, seconds in FAMILIES.items():
+        yield f"                {first})"
+        yield "                    case $words[2] in"
+        for second in seconds:
+            flags = _zsh_flags(command_parser(f"{first} {second}")[1])
+            rest = f"'1:command:({second})' '*:file:_files' ;;"
+            yield f"                        {second}) _arguments {flags} {rest}"
+        yield f"                        *) _arguments '1:command:({' '.join(seconds)})' ;;"
+        yield "                    esac ;;"
     yield "            esac ;;"
     yield "    esac"
     yield "}"
@@ -99,12 +118,17 @@ def _zsh_flags(parser: Parser) -> str:
 
 def _fish() -> Iterator[str]:
     yield "# fish completion for replicate"
-    seen = f"__fish_seen_subcommand_from {' '.join(COMMANDS)}"
-    for name, listed in COMMANDS.items():
-        yield f"complete -c replicate -n 'not {seen}' -f -a {name} -d {_quoted(listed.summary)}"
+    seen = f"__fish_seen_subcommand_from {' '.join(FIRST_WORDS)}"
+    for name, summary in _first_words():
+        yield f"complete -c replicate -n 'not {seen}' -f -a {name} -d {_quoted(summary)}"
+    for first, seconds in FAMILIES.items():
+        condition = f"__fish_seen_subcommand_from {first}; and not __fish_seen_subcommand_from {' '.join(seconds)}"
+        for second in seconds:
+            summary = COMMANDS[f"{first} {second}"].summary
+            yield f"complete -c replicate -n '{condition}' -f -a {second} -d {_quoted(summary)}"
     yield from _fish_flags(main_parser(), f"not {seen}")
     for name, parser in _parsers():
-        yield from _fish_flags(parser, f"__fish_seen_subcommand_from {name}")
+        yield from _fish_flags(parser, "; and ".join(f"__fish_seen_subcommand_from {word}" for word in name.split()))
     yield "complete -c replicate -n '__fish_seen_subcommand_from completion' -f -a 'bash zsh fish'"
 
 

@@ -14,14 +14,13 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
 import replica
+from replica.cli.secrets import PASSWORD, TOKEN, by_variable
 from replica.errors import Mistake
 from replica.transports.address import Address, is_address
 
 if TYPE_CHECKING:
     from replica.transports.network import Network, Secret
 
-PASSWORD = "REPLICA_PASSWORD"
-TOKEN = "REPLICA_TOKEN"
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
 _RATE = re.compile(r"(\d+(?:\.\d+)?)\s*(|k|m|g|ki|mi|gi)b?(?:/s)?", re.IGNORECASE)
 
@@ -60,7 +59,7 @@ def network(arguments: argparse.Namespace, *names: str) -> Network | None:
     from replica.transports.network import Network
 
     return Network(
-        token=os.environ.get(TOKEN) or None,
+        token=by_variable(TOKEN),
         find_secret=_find_secret,
         ca_file=arguments.ca_file,
         client_cert=arguments.client_cert,
@@ -85,7 +84,7 @@ def _find_secret(address: Address) -> Secret | None:
     """The user and password for an address: those of the variables, of `~/.netrc`, or typed in."""
     from replica.transports.network import Secret
 
-    password = _password_by_variable() if address.user is not None else None
+    password = by_variable(PASSWORD) if address.user is not None else None
     if address.user is not None and password is not None:
         return Secret(address.user, password)
     noted = _netrc(address)
@@ -96,35 +95,6 @@ def _find_secret(address: Address) -> Secret | None:
 
         return Secret(address.user, getpass.getpass(f"Password of {address.user} for {address}: "))
     return None
-
-
-def _password_by_variable() -> str | None:
-    if os.environ.get(PASSWORD):
-        return os.environ[PASSWORD]
-    if os.environ.get(f"{PASSWORD}_FILE"):
-        return _first_line_of_file(os.environ[f"{PASSWORD}_FILE"])
-    if os.environ.get(f"{PASSWORD}_COMMAND"):
-        return _first_line_of_command(os.environ[f"{PASSWORD}_COMMAND"])
-    return None
-
-
-def _first_line_of_file(path: str) -> str:
-    try:
-        with open(path, encoding="utf-8") as file:
-            return file.readline().rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise Mistake(f"{PASSWORD}_FILE: {path} cannot be read", hint="Name a file that holds the password.") from error
-
-
-def _first_line_of_command(command: str) -> str:
-    import subprocess
-
-    done = subprocess.run(command, shell=True, stdout=subprocess.PIPE, check=False, encoding="utf-8")
-    if done.returncode:
-        raise Mistake(
-            f"{PASSWORD}_COMMAND ended with code {done.returncode}", hint="Name a command that prints the password."
-        )
-    return done.stdout.partition("\n")[0].rstrip("\r")
 
 
 def _netrc(address: Address) -> Secret | None:

@@ -17,7 +17,6 @@ VARIABLES = """\
 Every flag has a variable: REPLICA_DRY_RUN=1 is --dry-run, REPLICA_MAX_DURATION=5m is --max-duration 5m.
 What is on the command line wins; =0 or nothing is as if it were not there."""
 _SHIELD = "\0"  # no word of a command line holds it
-_WITH_VALUE = ("--config", "--ca-file", "--client-cert")  # flags of every command that are followed by a word
 _YES = ("1", "true", "yes", "on")
 _NO = ("0", "false", "no", "off")
 
@@ -62,12 +61,13 @@ class _Version(argparse.Action):
         parser.exit()
 
 
-def main_parser() -> Parser:
-    """The parser for words without a command; its help lists the commands."""
+def main_parser(first: str | None = None) -> Parser:
+    """The parser for words without a command; its help lists the commands, or those that begin with the word `first`."""
     width = max(map(len, COMMANDS))
     lines = ["commands:"]
     for group in GROUPS.values():
-        lines += [f"  {name:{width}}  {listed.summary}" for name, listed in group.items()] + [""]
+        names = [name for name in group if first is None or name.startswith(f"{first} ")]
+        lines += [f"  {name:{width}}  {group[name].summary}" for name in names] + [""] * bool(names)
     lines += ["`replicate COMMAND --help` tells more and shows an example.", "", VARIABLES]
     parser = Parser(
         "replicate",
@@ -100,30 +100,6 @@ def _add_global_flags(parser: Parser) -> None:
     flags.add_argument("--debug", action="store_true", help="show where in the program an error came from")
     flags.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     flags.add_argument("-h", "--help", action="help", help="print this and exit")
-
-
-def find_command(words: Sequence[str]) -> tuple[str | None, list[str]]:
-    """The first word that is no flag, and the other words. `Mistake` if it is not a command."""
-    skip = False
-    for at, word in enumerate(words):
-        if skip or (word.startswith("-") and word != "--"):
-            skip = word in _WITH_VALUE
-            continue
-        at += word == "--"
-        if at == len(words):
-            break
-        if words[at] not in COMMANDS:
-            _refuse_command(words[at])
-        return words[at], [*words[:at], *words[at + 1 :]]
-    return None, list(words)
-
-
-def _refuse_command(word: str) -> NoReturn:
-    import difflib
-
-    near = difflib.get_close_matches(word, COMMANDS, n=1)
-    hint = f"Did you mean `replicate {near[0]}`?" if near else "`replicate --help` lists the commands."
-    raise Mistake(f"there is no command {word!r}", hint=hint)
 
 
 def parse(name: str, words: Sequence[str]) -> tuple[Command, argparse.Namespace]:

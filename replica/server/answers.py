@@ -10,10 +10,16 @@ import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
-from replica.errors import ReplicaError, http_form
+from replica.errors import ReplicaError, TooManyAttempts, http_form
 
 JSON = "application/json"
 WHOLE_BYTES = 64 * 2**10  # of an answer in pieces that are made before the first is sent
+HARMLESS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"content-security-policy", b"default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"),
+)
+"""Goes with every answer: for a browser it is data, no page and no script, whatever somebody has put into it."""
+
 encode = msgspec.json.Encoder().encode  # of what the server says itself; documents go through as `msgspec.Raw`
 
 
@@ -48,4 +54,6 @@ def problem(error: ReplicaError) -> Response:
     status, word = http_form(error)
     body = {"error": word, "reason": str(error), "code": error.code, "hint": error.hint}
     headers = {"Retry-After": "1"} if status == 503 else {}
+    if isinstance(error, TooManyAttempts):
+        headers = {"Retry-After": str(error.retry_after_s)}
     return answer(body, status, headers)

@@ -13,14 +13,20 @@ from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from replica.access import Directory
+from replica.clock import Clock, system_clock
 from replica.errors import ReplicaError
 from replica.server import couchdb, monitoring, native
-from replica.server.answers import answer, problem
+from replica.server.answers import HARMLESS, answer, problem
 from replica.server.call import Call, decoded
 from replica.server.catalogue import Catalogue, Held
 from replica.server.compressed import Compressed
 from replica.server.endpoint import Endpoint
 from replica.server.exchange import ASGI, Observed, Observer
+from replica.server.gate.gate import Gate
+from replica.server.gate.gated import Gated
+from replica.server.gate.rights import Need
+from replica.server.gate.visit import visit_of
 from replica.server.metrics import Metrics
 from replica.server.origins import Origins
 from replica.server.routing import Routes
@@ -41,10 +47,16 @@ _USUAL = Limits()
 class Server:
     """What all requests share."""
 
-    def __init__(self, catalogue: Catalogue, limits: Limits) -> None:
+    def __init__(self, catalogue: Catalogue, gate: Gate, limits: Limits) -> None:
         self.catalogue = catalogue
+        self.gate = gate
         self.limits = limits
         self.metrics = Metrics()
+
+    def close(self) -> None:
+        """Close all files."""
+        self.catalogue.close()
+        self.gate.close()
 
 
 class App:
@@ -66,9 +78,14 @@ class App:
         self._dismissed = True
         self._server.catalogue.dismiss()
 
+    @property
+    def has_administrator(self) -> bool:
+        """Whether there is a user who may do everything."""
+        return self._server.gate.directory.has_admin
+
     def close(self) -> None:
         """Close the databases."""
-        self._server.catalogue.close()
+        self._server.close()
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
         """Serve one request, or the lifespan."""
@@ -79,27 +96,37 @@ class App:
             scope = {**scope, "path": root + (path.removeprefix(root).rstrip("/") or "/")}
 
         async def sending(message: MutableMapping[str, Any]) -> None:
-            if self._dismissed and message["type"] == "http.response.start":
-                message = {**message, "headers": [*message["headers"], (b"connection", b"close")]}
+            if message["type"] == "http.response.start":
+                last = [(b"connection", b"close")] if self._dismissed else []
+                message = {**message, "headers": [*message.get("headers", ()), *HARMLESS, *last]}
             await send(message)
 
         await self._app(scope, receive, sending)
 
 
 def create_app(
-    folder: str, *, limits: Limits = _USUAL, cors: Sequence[str] = (), observers: Sequence[Observer] = ()
+    folder: str,
+    *,
+    limits: Limits = _USUAL,
+    cors: Sequence[str] = (),
+    hosts: Sequence[str] = (),
+    observers: Sequence[Observer] = (),
+    clock: Clock = system_clock,
 ) -> App:
     """An ASGI application that serves every database in `folder`; it may be mounted in another one.
 
-    `cors`: the origins of web pages that may use it; `observers` are told of every exchange. It closes the databases
-    when its lifespan ends; whoever mounts it calls `close` instead. `BadSettings` if the folder is not there.
+    `cors`: the origins of web pages that may use it. `hosts`: as long as there are no users in the folder, everybody may do
+    everything, and it answers only to this machine's names for itself and to these. `observers` are told of every exchange.
+    `clock` tells when cookies and tokens end, and how often passwords may be tried. It closes the databases when its lifespan
+    ends; whoever mounts it calls `close` instead. `BadSettings` if the folder is not there.
     """
-    server = Server(Catalogue(folder), limits)
+    catalogue = Catalogue(folder)
+    server = Server(catalogue, Gate(Directory(catalogue.folder, clock=clock), hosts, clock), limits)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         yield
-        server.catalogue.close()
+        server.close()
 
     app = Starlette(
         routes=[_routes(server, ENDPOINTS)],
@@ -108,7 +135,8 @@ def create_app(
         exception_handlers=_PROBLEMS,
     )
     app.router.redirect_slashes = False
-    return App(Observed(Origins(app, cors) if cors else app, [server.metrics, *observers]), server)
+    gated = Gated(app, server.gate, [endpoint.path for endpoint in ENDPOINTS if endpoint.needs is Need.NOTHING])
+    return App(Observed(Origins(gated, cors), [server.metrics, *observers]), server)
 
 
 def _routes(server: Server, endpoints: Iterable[Endpoint]) -> Routes:
@@ -137,8 +165,9 @@ class _Served:
 
     async def _respond(self, request: Request, stack: ExitStack) -> Response:
         held = None
-        if self.endpoint.opens_database:
-            name = decoded(request.path_params["db"])
+        name = decoded(request.path_params["db"]) if "db" in request.path_params else None
+        visit_of(request.scope).demand(self.endpoint.needs, name)
+        if name is not None and self.endpoint.opens_database:
             held = await self._held(name, stack)
         return await self.endpoint.handler(Call(request, self._server, held))
 

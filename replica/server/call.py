@@ -12,6 +12,7 @@ from replica.canonical import Json, parse
 from replica.errors import BadRequest, TooLarge, UnsupportedMediaType
 from replica.replica import Replica
 from replica.server.catalogue import Held
+from replica.server.gate.visit import Visit, visit_of
 from replica.wire import coding
 
 if TYPE_CHECKING:
@@ -30,6 +31,11 @@ class Call:
         self.request = request
         self.server = server
         self._held = held
+
+    @property
+    def visit(self) -> Visit:
+        """Who asks."""
+        return visit_of(self.request.scope)
 
     @property
     def held(self) -> Held:
@@ -86,9 +92,9 @@ class Call:
 
     # -- the body
 
-    async def body(self) -> bytes:
-        """The body, inflated if it is compressed. `TooLarge` beyond the server's limit, whichever way it is written."""
-        most = self.server.limits.body_bytes_max
+    async def body(self, most: int | None = None) -> bytes:
+        """The body, inflated if it is compressed. `TooLarge` beyond `most` bytes, or the server's limit, either way."""
+        most = most or self.server.limits.body_bytes_max
         length = self.request.headers.get("content-length", "")
         if length.isdecimal() and int(length) > most:
             raise _too_large(most)
@@ -102,19 +108,19 @@ class Call:
             return bytes(body)
         return await run_in_threadpool(coding.inflate, name, [bytes(body)], most)
 
-    async def json(self, default: Json = None) -> Json:
+    async def json(self, default: Json = None, most: int | None = None) -> Json:
         """The JSON in the body; `default` if there is no body and a default."""
         if self.request.method == "POST":
             self._check_type()
-        text = await self.body()
+        text = await self.body(most)
         if not text.strip() and default is not None:
             return default
         check_values(text)
         return parse(text) if len(text) <= AT_ONCE else await run_in_threadpool(parse, text)
 
-    async def json_object(self, default: dict[str, Json] | None = None) -> dict[str, Any]:
+    async def json_object(self, default: dict[str, Json] | None = None, most: int | None = None) -> dict[str, Any]:
         """The JSON object in the body."""
-        value = await self.json(default)
+        value = await self.json(default, most)
         if not isinstance(value, dict):
             raise BadRequest("Request body must be a JSON object")
         return value

@@ -170,9 +170,12 @@ class Catalogue:
 
 
 def _is_safe(name: str) -> bool:
-    """Whether a name stays within the folder, and does not begin with what is no database's name."""
+    """Whether a name stays within the folder, and does not begin with what is no database's name.
+
+    Nor are the users of another server served, whose folder may lie in this one.
+    """
     parts = name.split("/")
-    if not _is_text(name) or len(name.encode()) > NAME_MAX:
+    if not _is_text(name) or len(name.encode()) > NAME_MAX or parts[-1].lower() == "_users":
         return False
     return not name.startswith("_") and all(part and not part.startswith(".") and "\0" not in part for part in parts)
 

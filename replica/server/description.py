@@ -8,6 +8,8 @@ from importlib.metadata import version
 from typing import Any
 
 from replica.server.endpoint import Endpoint
+from replica.server.gate.credentials import COOKIE
+from replica.server.gate.rights import Need
 
 _PART = re.compile(r"{(\w+)(?::(\w+))?}")
 _WITH_BODY = ("POST", "PUT")
@@ -15,6 +17,17 @@ _PROBLEM = {
     "type": "object",
     "required": ["error", "reason"],
     "properties": {name: {"type": "string"} for name in ("error", "reason", "code", "hint")},
+}
+_SCHEMES = {
+    "password": {"type": "http", "scheme": "basic", "description": "Name and password of a user."},
+    "token": {"type": "http", "scheme": "bearer", "description": "A token made by `replicate token create`."},
+    "cookie": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": COOKIE,
+        "description": "Given by `POST /_session`, as by CouchDB.",
+    },
+    "certificate": {"type": "mutualTLS", "description": "A client's certificate, whose common name is that of a user."},
 }
 
 
@@ -33,7 +46,8 @@ def openapi(endpoints: Iterable[Endpoint]) -> dict[str, Any]:
             "description": "CouchDB's API for documents and replication.",
         },
         "paths": paths,
-        "components": {"schemas": {"Problem": _PROBLEM}},
+        "security": [{scheme: []} for scheme in _SCHEMES],
+        "components": {"schemas": {"Problem": _PROBLEM}, "securitySchemes": _SCHEMES},
     }
 
 
@@ -51,6 +65,8 @@ def _operation(method: str, endpoint: Endpoint) -> dict[str, Any]:
             "5XX": _complaint("Not offered, or something is wrong with the server or its files."),
         },
     }
+    if endpoint.needs is Need.NOTHING:
+        operation["security"] = [{}]
     if method in _WITH_BODY:
         operation["requestBody"] = {"content": {"application/json": {"schema": {}}}}
     return operation

@@ -8,10 +8,13 @@ from typing import NamedTuple
 from starlette.responses import Response
 
 from replica.server.call import Call
+from replica.server.gate.rights import Need
 
 
 class Endpoint(NamedTuple):
-    """A path with its methods, and who answers. `parameters`: those of the query that mean something there.
+    """A path with its methods, who answers, and what that needs of whoever asks.
+
+    `parameters`: those of the query that mean something there.
 
     The docs have a table of all endpoints and parameters; a test compares them.
     """
@@ -19,5 +22,6 @@ class Endpoint(NamedTuple):
     methods: tuple[str, ...]
     path: str
     handler: Callable[[Call], Awaitable[Response]]
+    needs: Need
     parameters: tuple[str, ...] = ()
     opens_database: bool = True  # the path begins with one that must be there

@@ -16,15 +16,18 @@ PORT_MAX = 65_535
 _TAKEN = "Choose another one, or stop the program that has it."
 
 
-def listen_on(host: str, port: int) -> socket.socket:
-    """A socket that listens on a loopback address; 0 is any free port. `NotAllowed` elsewhere, `Busy` if it is in use."""
+def listen_on(host: str, port: int, *, anywhere: bool) -> socket.socket:
+    """A socket that listens on an address; 0 is any free port. `Busy` if it is in use.
+
+    `NotAllowed` if others can reach it, unless it may be `anywhere`.
+    """
     if port > PORT_MAX:
         raise BadSettings(f"{port} is not a port", hint=f"Ports are 0 to {PORT_MAX}.")
     family, address = _resolved(host, port)
-    if not ipaddress.ip_address(address[0]).is_loopback:
+    if not anywhere and not is_loopback(address):
         raise NotAllowed(
-            f"{host} can be reached from other machines, and everyone who reaches the server may do everything",
-            hint="Serve on 127.0.0.1, and put a proxy that asks for passwords, or an SSH tunnel, before it.",
+            f"{host} can be reached from other machines, and there is no administrator",
+            hint="Make one with `replicate user add NAME --data DIR --admin`, or serve on 127.0.0.1.",
         )
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -40,10 +43,15 @@ def listen_at(path: str) -> socket.socket:
     return _listening(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM), path, path)
 
 
-def url_of(family: int, address: tuple[str | int, ...]) -> str:
+def url_of(family: int, address: tuple[str | int, ...], scheme: str = "http") -> str:
     """The URL of an Internet address."""
     host, port, *_ = address
-    return f"http://[{host}]:{port}" if family == socket.AF_INET6 else f"http://{host}:{port}"
+    return f"{scheme}://[{host}]:{port}" if family == socket.AF_INET6 else f"{scheme}://{host}:{port}"
+
+
+def is_loopback(address: tuple[str | int, ...]) -> bool:
+    """Whether an Internet address is reached from this machine only."""
+    return ipaddress.ip_address(address[0]).is_loopback
 
 
 def _resolved(host: str, port: int) -> tuple[int, tuple[str, int]]:

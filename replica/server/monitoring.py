@@ -15,6 +15,7 @@ from replica.errors import ReplicaError
 from replica.server.call import Call
 from replica.server.catalogue import Catalogue
 from replica.server.endpoint import Endpoint
+from replica.server.gate.rights import Need
 from replica.server.metrics import MEDIA_TYPE, Metric, exposition
 
 
@@ -52,4 +53,4 @@ def _process() -> Iterator[Metric]:
         yield Metric("process_open_fds", "gauge", "Open files and connections.", [("", {}, files)])
 
 
-ENDPOINTS = [Endpoint(("GET",), "/_metrics", metrics, opens_database=False)]
+ENDPOINTS = [Endpoint(("GET",), "/_metrics", metrics, Need.OBSERVE, opens_database=False)]

@@ -6,20 +6,23 @@ import os
 import resource
 import signal
 import socket
+import ssl
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
+from typing import NamedTuple
 
 import uvicorn
 
 from replica.errors import BadSettings, ReadOnly
 from replica.server.access_log import AccessLog
 from replica.server.app import App, create_app
-from replica.server.listening import listen_at, listen_on, url_of
+from replica.server.listening import is_loopback, listen_at, listen_on, url_of
 from replica.server.wire import Protocol
 
 GRACE_S = 10  # for requests that are running when the server is told to stop
 IDLE_S = 75  # for a connection between two requests: longer than proxies keep theirs, so that the proxy hangs up first
+_IN_CLEAR = "there is no TLS: passwords can be read on their way, unless a proxy before the server has it"
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -49,40 +52,58 @@ class _Server(uvicorn.Server):
                 signal.signal(number, handler)
 
 
+class Place(NamedTuple):
+    """Where to listen: at an Internet address, or a Unix socket if it has a `path`; with TLS if there is a context for it."""
+
+    host: str
+    port: int
+    path: str | None = None
+    tls: ssl.SSLContext | None = None
+
+
 def serve(
     folder: str,
+    place: Place,
     *,
-    host: str,
-    port: int,
-    path: str | None,
     cors: Sequence[str],
     access_log: str,
-    ready: Callable[[str], None],
+    ready: Callable[[str, str | None], None],
 ) -> None:
-    """Serve the databases of `folder` until SIGINT or SIGTERM, at a Unix socket if it has a `path`.
+    """Serve the databases of `folder` until SIGINT or SIGTERM.
 
-    `ready` is called with the address once connections are accepted. Must run in the main thread. Refused before:
-    what `listen_on`, `listen_at` and `create_app` refuse, and `ReadOnly`.
+    `ready` is called once connections are accepted, with the address and what should be thought about, if anything. Must run
+    in the main thread. Refused before: what `listen_on`, `listen_at` and `create_app` refuse, and `ReadOnly`.
     """
     _check(folder)
     observers = [] if access_log == "none" else [AccessLog(access_log, _write)]
     app = create_app(folder, cors=cors, observers=observers)
     _allow_many_connections()
-    with closing(listen_on(host, port) if path is None else listen_at(path)) as listener:
-        inode = None if path is None else os.stat(path).st_ino
-        address = path or url_of(listener.family, listener.getsockname())
-        server = _Server(_configuration(app), app, lambda: ready(address))
+    with closing(app), closing(_listening(place, app)) as listener:
+        inode = None if place.path is None else os.stat(place.path).st_ino
+        address = place.path or _url(place, listener)
+        in_clear = place.path is None and place.tls is None and not is_loopback(listener.getsockname())
+        server = _Server(_configuration(app, place.tls), app, lambda: ready(address, _IN_CLEAR if in_clear else None))
         try:
             server.run([listener])
         finally:
-            if path is not None:
+            if place.path is not None:
                 with suppress(FileNotFoundError):
-                    if os.stat(path).st_ino == inode:
-                        os.unlink(path)
+                    if os.stat(place.path).st_ino == inode:
+                        os.unlink(place.path)
 
 
-def _configuration(app: App) -> uvicorn.Config:
-    return uvicorn.Config(
+def _listening(place: Place, app: App) -> socket.socket:
+    if place.path is not None:
+        return listen_at(place.path)
+    return listen_on(place.host, place.port, anywhere=app.has_administrator)
+
+
+def _url(place: Place, listener: socket.socket) -> str:
+    return url_of(listener.family, listener.getsockname(), "http" if place.tls is None else "https")
+
+
+def _configuration(app: App, tls: ssl.SSLContext | None) -> uvicorn.Config:
+    configuration = uvicorn.Config(
         app,
         http=Protocol,
         ws="none",
@@ -95,6 +116,9 @@ def _configuration(app: App) -> uvicorn.Config:
         timeout_keep_alive=IDLE_S,
         timeout_graceful_shutdown=GRACE_S,
     )
+    configuration.load()
+    configuration.ssl = tls
+    return configuration
 
 
 def _check(folder: str) -> None:

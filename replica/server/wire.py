@@ -1,7 +1,7 @@
 """One connection: strict about what a request is, and patient with slow clients for a stated time only.
 
-uvicorn's protocol with three things added: `framing.check_head` before each request, an error in JSON when something is
-refused before it reaches the application, and time limits.
+uvicorn's protocol with four things added: `framing.check_head` before each request, an error in JSON when something is
+refused before it reaches the application, time limits, and what is known of the connection.
 """
 
 from __future__ import annotations
@@ -13,8 +13,11 @@ from typing import Any
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from replica.server.answers import encode
+from replica.server.answers import HARMLESS, encode
+from replica.server.connection import KEY, Connection
+from replica.server.exchange import Message
 from replica.server.framing import HEAD_BYTES_MAX, check_head
+from replica.server.tls import client_name
 
 PATIENCE_S = 20.0  # for the head of a request; a body must move by RATE_MIN times as many bytes in that time
 RATE_MIN = 500  # bytes a second; Apache's bound, too
@@ -46,6 +49,8 @@ class Protocol(H11Protocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.conn = _Connection(h11.SERVER, HEAD_BYTES_MAX)
+        self._application = self.app
+        self.app = self._serve
         self._patience: asyncio.TimerHandle | None = None
         self._unread: asyncio.TimerHandle | None = None
         self._received = 0
@@ -53,6 +58,7 @@ class Protocol(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin: the first request is due."""
         super().connection_made(transport)
+        self._known = Connection(client_name(transport.get_extra_info("peercert")), self._hang_up)
         if self._is_tcp:  # asyncio does it only for listeners that were made with the number of the protocol
             transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._wait()
@@ -101,6 +107,11 @@ class Protocol(H11Protocol):
             in_body = complaint.error_status_hint == 431 and self._is_serving
             self._refuse(400 if in_body else complaint.error_status_hint, str(complaint))
 
+    async def _serve(self, scope: Message, receive: Any, send: Any) -> None:
+        """Serve one request, which is told what is known of the connection."""
+        scope[KEY] = self._known
+        await self._application(scope, receive, send)
+
     # -- patience
 
     @property
@@ -140,13 +151,17 @@ class Protocol(H11Protocol):
         asked = self.conn.trailing_data[0] or self.conn.their_state is not h11.IDLE
         if can_answer and asked:
             body = encode({"error": _WORDS.get(status, "bad_request"), "reason": reason}) + b"\n"
-            headers = [
+            headers: Any = [
                 ("Content-Type", "application/json"),
                 ("Content-Length", str(len(body))),
                 ("Connection", "close"),
+                *HARMLESS,
             ]
             for event in (h11.Response(status_code=status, headers=headers), h11.Data(data=body), h11.EndOfMessage()):
                 self.transport.write(self.conn.send(event) or b"")
+        self._hang_up()
+
+    def _hang_up(self) -> None:
         if self._is_serving:
             self.cycle.disconnected = True  # the application has nobody to talk to any more
             self.cycle.message_event.set()

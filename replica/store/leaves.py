@@ -66,7 +66,8 @@ _WINNER = leaf_query(f"{_OF} AND winner = 1")
 _CONFLICT = leaf_query("""
     FROM conflict_document d JOIN leaf ON (leaf.unid, leaf.number, leaf.packed) = (d.ref, d.number, d.packed)
     WHERE d.unid = :unid""")
-_LAST_SEQ = text("SELECT seq FROM sqlite_sequence WHERE name = 'leaf'")
+LAST_SEQUENCE = "SELECT seq FROM sqlite_sequence WHERE name = 'leaf'"
+_LAST_SEQ = text(LAST_SEQUENCE)
 _SUPERSEDE = text("""
     INSERT OR REPLACE INTO superseded
     SELECT unid, number, packed, deleted, verified, :at_ms, hash, body FROM leaf WHERE seq = :seq""")

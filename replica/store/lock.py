@@ -16,12 +16,13 @@ from contextlib import contextmanager
 
 from replica.errors import Locked
 from replica.store.faults import file_errors
+from replica.store.publish import mode_of
 
 _NAP_S = 0.001
 
 
 class WriterLock:
-    """Held while a transaction writes; not re-entrant. `path` is None for a database in memory."""
+    """Held while a transaction writes; not re-entrant. `path` is that of the database, None if it is in memory."""
 
     def __init__(self, path: str | None, timeout_s: float) -> None:
         self._path = path
@@ -49,7 +50,8 @@ class WriterLock:
     def _acquire(self, path: str, deadline: float) -> None:
         if self._fd is None:
             with file_errors(path):
-                self._fd = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
+                mode = mode_of(path)  # else whoever may not read the database could hold up those who write
+                self._fd = os.open(f"{path}-lock", os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, mode)
         while True:
             try:
                 fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

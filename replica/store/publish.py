@@ -12,6 +12,7 @@ from replica.errors import Exists, Mistake, NotFound
 from replica.store.faults import file_errors
 
 ROOM = len(".12345678.new-journal")  # what is added to the names of files
+MODE = 0o666  # of a new file, without what the umask takes away
 
 
 @contextmanager
@@ -30,8 +31,10 @@ def real_path(path: str) -> str:
 
 
 @contextmanager
-def new_file(path: str) -> Iterator[str]:
+def new_file(path: str, mode: int = MODE) -> Iterator[str]:
     """The name of a file to fill and close; when the block has ended it is at `path` and survives a power cut.
+
+    Nobody may do more with it, at any moment, than `mode` and the umask say.
 
     `Exists` if that name is taken, `NotFound` if its folder is not there, `Mistake` if the name is too long.
     """
@@ -47,7 +50,7 @@ def new_file(path: str) -> Iterator[str]:
     unfinished = unfinished_name(path)
     try:
         with file_errors(path):
-            _touch(unfinished)
+            _touch(unfinished, mode)
         yield unfinished
         with file_errors(path):
             _sync(unfinished)
@@ -81,8 +84,16 @@ def forget_logs(path: str) -> None:
             os.unlink(f"{path}{suffix}")
 
 
-def _touch(path: str) -> None:
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666))
+def mode_of(path: str) -> int:
+    """Who may do what with a file that is made from the one at `path`: nobody but its owner more than with that."""
+    try:
+        return os.stat(path).st_mode & MODE | 0o600
+    except OSError:
+        return MODE
+
+
+def _touch(path: str, mode: int) -> None:
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode))
 
 
 @contextmanager

@@ -39,7 +39,7 @@ class SQLiteFile:
         self._local = threading.local()
         self._memory_lock = threading.RLock()
         self._identity = None if path == MEMORY else _identity(path)
-        self._lock = WriterLock(None if path == MEMORY else f"{path}-lock", busy_timeout)
+        self._lock = WriterLock(None if path == MEMORY else path, busy_timeout)
         self._engine = make_engine(self._connect, StaticPool if path == MEMORY else QueuePool)
 
     def _connect(self) -> sqlite3.Connection:

@@ -93,6 +93,9 @@ class _Bearer(httpx2.Auth):
     """A token that proves who asks."""
 
     def __init__(self, token: str) -> None:
+        if not token or token != token.strip() or not all(" " <= letter <= "~" for letter in token):
+            hint = "Give it as it was printed, on one line."
+            raise BadSettings("the token is empty, or holds what a header cannot", hint=hint)
         self._header = f"Bearer {token}"
 
     def auth_flow(self, request: httpx2.Request) -> Generator[httpx2.Request, httpx2.Response, None]:

@@ -17,7 +17,7 @@ from replica.store.identity import Identity, become_copy, new_id, read_identity
 from replica.store.intact import checking, damaged_rows
 from replica.store.leaves import Writer, leaves_in_rows, update_sequence
 from replica.store.opening import prepare_log, unfinished_engine
-from replica.store.publish import new_file, unfinished_name
+from replica.store.publish import mode_of, new_file, unfinished_name
 from replica.store.receive import is_sound, note_refusals
 from replica.store.sessions import Session, save_session
 from replica.store.sqlite import MEMORY, SQLiteFile
@@ -37,7 +37,7 @@ _LOCAL = ("session", "superseded", "local_document")  # tables that are about th
 
 def copy_file(source: SQLiteFile, path: str, progress: Progress) -> None:
     """Write the database as it is now to a new file: the same instance, as a backup is. Progress is in bytes."""
-    with new_file(path) as unfinished:
+    with new_file(path, mode_of(source.path)) as unfinished:
         _vacuum_into(source, unfinished, progress)
         with translated(path), unfinished_engine(unfinished).begin() as connection:
             connection.exec_driver_sql(f"PRAGMA application_id = {BACKUP_ID}")
@@ -48,7 +48,7 @@ def copy_replica(source: SQLiteFile, path: str, now_ms: int, progress: Progress)
 
     Progress is in bytes.
     """
-    with new_file(path) as unfinished:
+    with new_file(path, mode_of(source.path)) as unfinished:
         checked, damaged = _vacuum_and_check(source, unfinished, progress)
         sessions = settle(path, unfinished, checked, damaged, now_ms)
     if not source.read_only:

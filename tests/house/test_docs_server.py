@@ -6,16 +6,18 @@ import re
 from typing import NamedTuple
 
 from replica.server.couchdb import ENDPOINTS
+from replica.server.gate.rights import Need
 from tests.house.source import ROOT
 
 PAGE = (ROOT / "docs" / "server.md").read_text(encoding="utf-8")
-ROW = re.compile(r"^\| `([A-Z ]+) (/\S*)` \| (?:`([^`]*)`)? ?\| (.+?) \| `([\w. ]+)` \|$", re.MULTILINE)
+ROW = re.compile(r"^\| `([A-Z ]+) (/\S*)` \| (?:`([^`]*)`)? ?\| (\w+) \| (.+?) \| `([\w. ]+)` \|$", re.MULTILINE)
 
 
 class Documented(NamedTuple):
     """One row of the table."""
 
     parameters: tuple[str, ...]
+    needs: str
     what: str
     tests: tuple[str, ...]
 
@@ -26,8 +28,8 @@ class Documented(NamedTuple):
 
 def documented() -> dict[tuple[str, str], Documented]:
     return {
-        (methods, path): Documented(tuple(parameters.split()), what, tuple(tests.split()))
-        for methods, path, parameters, what, tests in ROW.findall(PAGE)
+        (methods, path): Documented(tuple(parameters.split()), needs, what, tuple(tests.split()))
+        for methods, path, parameters, needs, what, tests in ROW.findall(PAGE)
     }
 
 
@@ -35,6 +37,13 @@ def test_every_endpoint_is_documented_with_its_parameters() -> None:
     declared = {(" ".join(endpoint.methods), endpoint.path): endpoint.parameters for endpoint in ENDPOINTS}
     assert declared == {endpoint: row.parameters for endpoint, row in documented().items()}
     assert len(ENDPOINTS) == len(declared)
+
+
+def test_what_an_endpoint_needs_is_in_the_table_and_explained() -> None:
+    declared = {(" ".join(endpoint.methods), endpoint.path): endpoint.needs.value for endpoint in ENDPOINTS}
+    assert declared == {endpoint: row.needs for endpoint, row in documented().items()}
+    explained = re.findall(r"^\| (\w+) \| [^|]+ \|$", PAGE.partition("| needs | who")[2], re.MULTILINE)
+    assert [need.value for need in Need] == explained
 
 
 def test_every_parameter_is_tested_where_the_page_says() -> None:

@@ -29,8 +29,8 @@ ONE_PLACE = {
     ),
     "chance": (
         {"secrets", "os.urandom", "random.SystemRandom"},
-        # ids, and the names of files that are not finished
-        ("replica/clock.py", "replica/store/identity.py", "replica/store/publish.py"),
+        # ids, the names of files that are not finished, tokens and keys
+        ("replica/clock.py", "replica/store/identity.py", "replica/store/publish.py", "replica/access/tokens.py"),
     ),
 }
 

@@ -41,7 +41,7 @@ class Served:
         self._log: list[bytes] = []
         self._reader = threading.Thread(target=self._read, args=(process.stderr,), daemon=True)
         self._reader.start()
-        found = re.search(r"http://(\S+):(\d+)", self.first)
+        found = re.search(r"https?://(\S+):(\d+)", self.first)
         self.address = (found[1].strip("[]"), int(found[2])) if found else ("", 0)
 
     def _read(self, stderr: Any) -> None:
@@ -105,7 +105,8 @@ def server_process(folder: Path | str, *flags: object) -> Iterator[Served]:
 
 def request(method: str, path: str, body: bytes | None = None, **headers: str) -> bytes:
     """The bytes of a request; a header's `_` stands for `-`."""
-    lines = [f"{method} {path} HTTP/1.1", "Host: localhost"]
+    headers = {"Host": "localhost", **headers}
+    lines = [f"{method} {path} HTTP/1.1"]
     if body is not None:
         headers = {"Content_Type": "application/json", "Content_Length": str(len(body)), **headers}
     lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]

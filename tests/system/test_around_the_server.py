@@ -69,6 +69,100 @@ def test_a_star_is_every_page_each_by_its_name(tmp_path: Path) -> None:
         assert "access-control-allow-origin" not in web.get("/").headers
 
 
+@pytest.mark.parametrize("origin", ["http://evil.example", "null", PAGE + ".evil.example", "http://127.0.0.1"])
+def test_a_page_that_may_not_ask_changes_nothing(origin: str, tmp_path: Path) -> None:
+    """Browsers send simple requests for any page, and only keep the answer from it."""
+    with client(tmp_path, cors=[PAGE]) as web:
+        assert 201 == web.put("/db").status_code
+        before = web.get("/db").json()["update_seq"]
+        for method, path, kind in (
+            ("POST", "/db", "application/json"),
+            ("POST", "/db", "text/plain"),
+            ("POST", "/db/_bulk_docs", ""),
+            ("POST", "/db/_compact", "application/json"),
+            ("POST", "/_session", "application/x-www-form-urlencoded"),
+            ("PUT", "/other", "text/plain"),
+            ("DELETE", "/db", "text/plain"),
+            ("PATCH", "/db", "text/plain"),
+        ):
+            headers = {"Origin": origin, "Content-Type": kind}
+            answered = web.request(method, path, content=b'{"docs":[{}]}', headers=headers)
+            assert (403, "not_allowed") == (answered.status_code, answered.json()["code"]), (method, path)
+            assert "--cors" in answered.json()["hint"]
+        assert ["db"] == web.get("/_all_dbs", headers={"Origin": origin}).json()
+        assert before == web.get("/db").json()["update_seq"]
+        assert 201 == web.post("/db", json={}, headers={"Origin": PAGE}).status_code
+        assert 201 == web.post("/db", json={}).status_code, "programs send no origin"
+
+
+def test_a_page_that_a_proxy_serves_under_the_same_name_may_ask(tmp_path: Path) -> None:
+    with client(tmp_path) as web:
+        here = str(web.base_url).rstrip("/")
+        assert 201 == web.put("/db", headers={"Origin": here}).status_code
+        assert 201 == web.put("/db2", headers={"Origin": here.replace("http:", "https:")}).status_code
+
+
+def test_two_origins_are_refused(tmp_path: Path) -> None:
+    with client(tmp_path, cors=[PAGE]) as web:
+        headers = [("Origin", PAGE), ("Origin", "http://evil.example")]
+        assert 400 == web.request("PUT", "/db", headers=headers).status_code
+
+
+def test_every_answer_is_data_for_a_browser_and_nothing_else(tmp_path: Path) -> None:
+    with client(tmp_path, cors=[PAGE]) as web:
+        web.put("/db")
+        web.put("/db/page", json={"html": "<script>alert(1)</script>"})
+        for method, path, headers in (
+            ("GET", "/", {}),
+            ("GET", "/db/page", {}),
+            ("GET", "/nothing", {}),
+            ("GET", "/a/b/c/d", {}),
+            ("PATCH", "/db", {}),
+            ("GET", "/_metrics", {}),
+            ("GET", "/db/_changes?feed=continuous&timeout=1", {}),
+            ("POST", "/db", {"Origin": "http://evil.example"}),
+            ("OPTIONS", "/db", PREFLIGHT),
+            ("GET", "/" + "x" * 40_000, {}),
+        ):
+            answered = web.request(method, path, headers=headers)
+            assert "nosniff" == answered.headers["x-content-type-options"], path[:80]
+            assert answered.headers["content-security-policy"].startswith("default-src 'none';")
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "LOCALHOST:80", "db.localhost:5985", "127.0.0.1", "127.1.2.3:9", "[::1]:5985"]
+)
+def test_without_users_it_answers_to_this_machines_names(host: str, tmp_path: Path) -> None:
+    with client(tmp_path) as web:
+        assert 200 == web.get("/", headers={"Host": host}).status_code
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *(
+            "evil.example",
+            "evil.example:5985",
+            "localhost.evil.example",
+            "127.0.0.1.evil.example",
+            "0.0.0.0",
+            "192.0.2.1",
+        ),
+        *("localhost:evil", "localhost@evil.example", "[::2]", "", "xn--localhost", "evillocalhost", "2130706433"),
+    ],
+)
+def test_without_users_another_name_is_refused_because_it_may_be_a_page_that_points_here(
+    host: str, tmp_path: Path
+) -> None:
+    with client(tmp_path) as web:
+        web.put("/db")
+        for method, path in (("GET", "/"), ("GET", "/db"), ("PUT", "/other"), ("GET", "/nothing/at/all")):
+            answered = web.request(method, path, headers={"Host": host, "Origin": f"http://{host}"})
+            assert (403, "not_allowed") == (answered.status_code, answered.json()["code"])
+            assert method == "PUT" or "there are no users" in answered.json()["reason"]
+        assert ["db"] == web.get("/_all_dbs").json()
+
+
 def metrics(web: httpx2.Client) -> dict[str, float]:
     answered = web.get("/_metrics")
     assert answered.headers["content-type"].startswith("text/plain; version=0.0.4")
@@ -115,7 +209,7 @@ def test_observers_are_told_of_every_exchange(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("prefix", ["/replica", "/deep/er"])
 def test_the_application_is_mounted_in_another_one(prefix: str, tmp_path: Path) -> None:
-    app = create_app(str(tmp_path))
+    app = create_app(str(tmp_path), hosts=["inside"])
     outer = Starlette(routes=[Mount(prefix, app)])
     try:
         with httpx2.Client(transport=_Inside(outer), base_url="http://inside") as web:

@@ -20,6 +20,8 @@ GOLDEN = ROOT / "tests" / "golden"
 KINDS = (
     (re.compile(r"\d+-[0-9a-f]{32}"), "<revision>"),
     (re.compile(r"[0-9a-f]{32}"), "<id>"),
+    (re.compile(r"replica_[0-9a-f]{12}_[\w-]{43}"), "<token>"),
+    (re.compile(r"\b[0-9a-f]{12}\b"), "<token id>"),
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"), "<time>"),
 )
 NUMBERS = {"seconds", "bytes", "bytes_before", "bytes_after"}
@@ -29,6 +31,20 @@ def push_refused(a: Path, b: Path) -> Outcome:
     """A push of which the other side takes only what is small."""
     done("settings", b, "document-size-max=10")
     return run("push", a, b, "--json")
+
+
+def of_users(new: Path, *words: object) -> Outcome:
+    """A command about the users of a folder with an administrator, who has a token that expires."""
+    folder = new.parent / "data"
+    if not folder.exists():
+        folder.mkdir()
+        done("user", "add", "anna", "--data", folder, "--admin", REPLICA_PASSWORD="secret")
+        done("token", "create", "anna", "--data", folder, "--expires", "30d")
+    return done(*words, "--data", folder, "--json", REPLICA_PASSWORD="secret")
+
+
+def first_token(new: Path) -> str:
+    return str(of_users(new, "token", "list").value[0]["id"])
 
 
 Shape = Callable[[Path, Path, Path], Outcome]
@@ -59,6 +75,13 @@ SHAPES: dict[str, Shape] = {
     "compact": lambda a, b, new: done("compact", a, "--json"),
     "upgrade": lambda a, b, new: done("upgrade", a, "--json"),
     "backup": lambda a, b, new: done("backup", a, new, "--json"),
+    "user-add": lambda a, b, new: of_users(new, "user", "add", "bruno", "--role", "sales", "--role", "help"),
+    "user-list": lambda a, b, new: of_users(new, "user", "list"),
+    "user-passwd": lambda a, b, new: of_users(new, "user", "passwd", "anna"),
+    "user-remove": lambda a, b, new: of_users(new, "user", "remove", "anna"),
+    "token-create": lambda a, b, new: of_users(new, "token", "create", "anna", "--db", "orders", "--read-only"),
+    "token-list": lambda a, b, new: of_users(new, "token", "list"),
+    "token-revoke": lambda a, b, new: of_users(new, "token", "revoke", first_token(new)),
 }
 
 

@@ -16,8 +16,9 @@ from pathlib import Path
 import pytest
 
 import replica
-from replica.cli.commands import COMMANDS
-from replica.cli.parsing import command_parser, find_command, flags_of, variable
+from replica.cli.commands import COMMANDS, FAMILIES, FIRST_WORDS
+from replica.cli.finding import find_command
+from replica.cli.parsing import command_parser, flags_of, variable
 from tests.house.source import ROOT
 from tests.system.command import PROGRAM, done, run, spawn
 
@@ -28,12 +29,34 @@ QUIET = {**os.environ, "PYTHONPATH": str(ROOT)}
 
 def test_help_lists_every_command() -> None:
     text = done("--help").out
-    assert [] == [name for name, listed in COMMANDS.items() if f"  {name:<10}  {listed.summary}\n" not in text]
+    width = max(map(len, COMMANDS))
+    assert [] == [name for name, listed in COMMANDS.items() if f"  {name:<{width}}  {listed.summary}\n" not in text]
+
+
+@pytest.mark.parametrize("first", FAMILIES)
+def test_the_first_word_of_two_alone_lists_the_second_ones(first: str) -> None:
+    outcome = run(first)
+    assert (2, "") == outcome[:2]
+    for text in (outcome.err, done(first, "--help").out):
+        listed = re.findall(r"^  ([a-z]+ ?[a-z]*)  +[a-z]", text.partition("commands:\n")[2], re.MULTILINE)
+        assert [f"{first} {second}" for second in FAMILIES[first]] == [name.strip() for name in listed]
+
+
+@pytest.mark.parametrize("words", [["user"], ["--json", "user"], ["--config", "x.toml", "user", "--json"]])
+def test_flags_may_stand_around_both_words_of_a_command(words: list[str]) -> None:
+    rest = [word for word in words if word != "user"]
+    assert ("user add", [*rest, "anna", "--data", "d"]) == find_command([*words, "add", "anna", "--data", "d"])
+    assert ("user", rest) == find_command(words)
+
+
+def test_a_second_word_that_is_none_is_a_mistake() -> None:
+    assert 2 == run("user", "ad", "anna").code
+    assert "`replicate user add`" in run("user", "ad", "anna").err
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_help_of_a_command_describes_it_and_shows_an_example_that_parses(name: str) -> None:
-    text = done(name, "--help").out
+    text = done(*name.split(), "--help").out
     description, _, examples = text.partition("\nexample:\n")
     assert len(description.splitlines()) > 3
     shown = re.findall(r"replicate [^|>)\n]*", examples.split("\n\n")[0])
@@ -390,11 +413,15 @@ def test_bash_completes_commands_and_flags() -> None:
     assert ["--fail-on-conflict", "--force"] == sorted(completions("replicate --json sync a --f"))
     assert ["zsh"] == completions("replicate completion z")
     assert [] == completions("replicate info hu")
-    assert [*COMMANDS] == completions("replicate --config x.toml ")[: len(COMMANDS)]
+    assert FIRST_WORDS == completions("replicate --config x.toml ")[: len(FIRST_WORDS)]
+    assert ["add", "list", "passwd", "remove"] == completions("replicate user ")
+    assert ["remove"] == completions("replicate --json user r")
+    assert ["--read-only"] == completions("replicate token create anna --re")
+    assert [] == completions("replicate user add an")
 
 
 @pytest.mark.parametrize("shell", ["zsh", "fish"])
 def test_other_shells_are_told_every_command_and_flag(shell: str) -> None:
     script = done("completion", shell).out
-    assert [] == [name for name in COMMANDS if name not in script]
+    assert [] == [name for name in COMMANDS if not all(word in script for word in name.split())]
     assert "fail-on-conflict" in script

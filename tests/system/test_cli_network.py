@@ -68,7 +68,28 @@ def test_a_password_comes_from_a_variable_a_file_or_a_command(
     done("sync", hub, at(guarded), REPLICA_PASSWORD_FILE=str(file))
     done("list", at(guarded), REPLICA_PASSWORD_COMMAND=f"cat {file}")
     done("list", at(guarded, f"anna:{quote(SECRET)}"))
-    done("list", at(guarded, ""), REPLICA_TOKEN=SECRET)
+
+
+def test_a_token_comes_the_same_ways_and_goes_before_a_password(
+    hub: str, guarded: tuple[Middleman, str], tmp_path: Path
+) -> None:
+    file = tmp_path / "token"
+    file.write_text(SECRET + "\n")
+    for user in ("", "anna"):
+        done("list", at(guarded, user), REPLICA_TOKEN=SECRET)
+        done("sync", hub, at(guarded, user), REPLICA_TOKEN_FILE=str(file), REPLICA_PASSWORD="wrong")
+        done("list", at(guarded, user), REPLICA_TOKEN_COMMAND=f"cat {file}")
+    assert 12 == run("list", at(guarded), REPLICA_TOKEN="wrong", REPLICA_PASSWORD=SECRET).code
+    assert 2 == run("list", at(guarded), REPLICA_TOKEN_FILE=str(tmp_path / "none")).code
+
+
+@pytest.mark.parametrize("token", ["a\nb", "a\r\nX-Other: b", "ü", "\udc80", " "])
+def test_what_cannot_be_sent_is_no_token(guarded: tuple[Middleman, str], token: str) -> None:
+    asked = len(guarded[0].asked)
+    outcome = run("list", at(guarded), "--json", REPLICA_TOKEN=token)
+    assert (2, "bad_settings") == (outcome.code, outcome.error["code"])
+    assert token.strip() not in outcome.error["message"] or not token.strip()
+    assert asked == len(guarded[0].asked)
 
 
 def test_a_password_comes_from_netrc(hub: str, guarded: tuple[Middleman, str], tmp_path: Path) -> None:

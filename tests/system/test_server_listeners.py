@@ -49,7 +49,7 @@ async def listening(url: str, body: Any = None, **query: Any) -> AsyncIterator[a
     assert place.hostname
     reader, writer = await asyncio.open_connection(place.hostname, place.port)
     text = b"" if body is None else json.dumps(body).encode()
-    head = f"{'GET' if body is None else 'POST'} /db/_changes?{urlencode(query)} HTTP/1.1\r\nHost: x\r\n"
+    head = f"{'GET' if body is None else 'POST'} /db/_changes?{urlencode(query)} HTTP/1.1\r\nHost: localhost\r\n"
     writer.write(f"{head}Content-Type: application/json\r\nContent-Length: {len(text)}\r\n\r\n".encode() + text)
     try:
         assert (await reader.readline()).startswith(b"HTTP/1.1 200")

@@ -98,6 +98,7 @@ def test_what_is_not_offered_says_so_with_the_reason(db: Database, method: str, 
 
 
 def test_the_server_replicates_when_the_other_side_asks(server: House) -> None:
+    assert 501 == server.client.get("/_replicate").status_code
     answer = server.client.post("/_replicate", json={"source": "a", "target": "b"})
     assert (501, "not_implemented") == (answer.status_code, answer.json()["error"])
     assert 501 == server.client.get("/_replicate").status_code, "and not the database of that name"

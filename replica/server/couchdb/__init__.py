@@ -1,11 +1,24 @@
 """CouchDB's API for documents and replication, with its status codes and its words."""
 
-from replica.server.couchdb import bulk, changes, databases, documents, finding, indexes, lists, refusals, root, upkeep
+from replica.server.couchdb import (
+    bulk,
+    changes,
+    databases,
+    documents,
+    finding,
+    indexes,
+    lists,
+    refusals,
+    root,
+    session,
+    upkeep,
+)
 
 ENDPOINTS = [
     *root.ENDPOINTS,
-    *changes.ENDPOINTS,
+    *session.ENDPOINTS,
     *refusals.FIRST,
+    *changes.ENDPOINTS,
     *databases.ENDPOINTS,
     *bulk.ENDPOINTS,
     *lists.ENDPOINTS,

@@ -18,6 +18,7 @@ from replica.server.couchdb.kept import Outcome, Saved
 from replica.server.couchdb.reading import Asked
 from replica.server.couchdb.seen import Wanted
 from replica.server.endpoint import Endpoint
+from replica.server.gate.rights import Need
 
 REVISIONS_EACH = 10  # revisions that may be named for each document that may be, on the average
 
@@ -132,8 +133,8 @@ def _diff(call: Call, body: Mapping[str, list[Json]]) -> dict[str, dict[str, lis
 
 
 ENDPOINTS = [
-    Endpoint(("POST",), "/{db}/_bulk_docs", bulk_docs),
-    Endpoint(("POST",), "/{db}/_bulk_get", bulk_get, ("revs", "latest", "attachments")),
-    Endpoint(("POST",), "/{db}/_revs_diff", revs_diff),
-    Endpoint(("POST",), "/{db}/_missing_revs", missing_revs),
+    Endpoint(("POST",), "/{db}/_bulk_docs", bulk_docs, Need.WRITE),
+    Endpoint(("POST",), "/{db}/_bulk_get", bulk_get, Need.READ, ("revs", "latest", "attachments")),
+    Endpoint(("POST",), "/{db}/_revs_diff", revs_diff, Need.READ),
+    Endpoint(("POST",), "/{db}/_missing_revs", missing_revs, Need.READ),
 ]

@@ -16,6 +16,7 @@ from replica.server.couchdb.feed_forms import form_of
 from replica.server.couchdb.feed_pace import Pace
 from replica.server.couchdb.wanted_changes import Wanted, wanted
 from replica.server.endpoint import Endpoint
+from replica.server.gate.rights import Need
 from replica.server.streaming import Streamed
 from replica.server.watching import Watch
 
@@ -101,4 +102,4 @@ PARAMETERS = (
     "view",
 )
 
-ENDPOINTS = [Endpoint(("GET", "POST"), "/{db}/_changes", changes, PARAMETERS)]
+ENDPOINTS = [Endpoint(("GET", "POST"), "/{db}/_changes", changes, Need.READ, PARAMETERS)]

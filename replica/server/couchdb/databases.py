@@ -10,6 +10,7 @@ from starlette.responses import Response
 from replica.server.answers import answer
 from replica.server.call import Call
 from replica.server.endpoint import Endpoint
+from replica.server.gate.rights import Need
 from replica.server.sequences import place
 
 
@@ -51,7 +52,7 @@ def _described(call: Call) -> dict[str, Any]:
 
 
 ENDPOINTS = [
-    Endpoint(("PUT",), "/{db}", create, opens_database=False),
-    Endpoint(("DELETE",), "/{db}", remove, opens_database=False),
-    Endpoint(("GET",), "/{db}", show),
+    Endpoint(("PUT",), "/{db}", create, Need.ADMINISTER, opens_database=False),
+    Endpoint(("DELETE",), "/{db}", remove, Need.ADMINISTER, opens_database=False),
+    Endpoint(("GET",), "/{db}", show, Need.READ),
 ]

@@ -17,6 +17,7 @@ from replica.server.couchdb import kept, reading, writing
 from replica.server.couchdb.kept import LOCAL, Saved
 from replica.server.couchdb.seen import Wanted
 from replica.server.endpoint import Endpoint
+from replica.server.gate.rights import Need
 from replica.store.identity import new_id
 
 REVISIONS = ("revs", "revs_info", "conflicts", "deleted_conflicts", "local_seq", "meta")
@@ -183,11 +184,11 @@ _PLACES = ("/{db}/_design/{design}", "/{db}/{unid}")
 _LOCAL = "/{db}/_local/{local}"
 
 ENDPOINTS = [
-    Endpoint(("POST",), "/{db}", post, ("batch", "new_edits")),
-    Endpoint(("GET",), _LOCAL, show),
-    Endpoint(("PUT",), _LOCAL, save, ("rev",)),
-    Endpoint(("DELETE",), _LOCAL, remove, ("rev",)),
-    *(Endpoint(("GET",), place, show, _READS) for place in _PLACES),
-    *(Endpoint(("PUT",), place, save, _WRITES) for place in _PLACES),
-    *(Endpoint(("DELETE",), place, remove, ("rev", "batch")) for place in _PLACES),
+    Endpoint(("POST",), "/{db}", post, Need.WRITE, ("batch", "new_edits")),
+    Endpoint(("GET",), _LOCAL, show, Need.READ),
+    Endpoint(("PUT",), _LOCAL, save, Need.NOTE, ("rev",)),
+    Endpoint(("DELETE",), _LOCAL, remove, Need.NOTE, ("rev",)),
+    *(Endpoint(("GET",), place, show, Need.READ, _READS) for place in _PLACES),
+    *(Endpoint(("PUT",), place, save, Need.WRITE, _WRITES) for place in _PLACES),
+    *(Endpoint(("DELETE",), place, remove, Need.WRITE, ("rev", "batch")) for place in _PLACES),
 ]

@@ -20,6 +20,7 @@ from replica.server.couchdb import index_views
 from replica.server.couchdb.query import Query, bookmark, query_of
 from replica.server.couchdb.seen import Seen, Wanted
 from replica.server.endpoint import Endpoint
+from replica.server.gate.rights import Need
 from replica.store.leaves import leaves_of
 from replica.store.searching import index_for, matching_leaves
 from replica.store.sqlite import SQLiteFile
@@ -151,6 +152,6 @@ def _index_used(file: SQLiteFile, selector: Selector) -> str | None:
 
 
 ENDPOINTS = [
-    Endpoint(("POST",), "/{db}/_find", find),
-    Endpoint(("POST",), "/{db}/_explain", explain),
+    Endpoint(("POST",), "/{db}/_find", find, Need.READ),
+    Endpoint(("POST",), "/{db}/_explain", explain, Need.READ),
 ]

@@ -18,6 +18,7 @@ from replica.server.answers import answer
 from replica.server.call import Call
 from replica.server.couchdb.index_views import DESIGN, SPECIAL, Index, defined, index_asked, views_of
 from replica.server.endpoint import Endpoint
+from replica.server.gate.rights import Need
 from replica.store import listing, searching
 from replica.store.edits import Edit, save_edits
 from replica.store.leaves import winner_of
@@ -144,9 +145,9 @@ def _of(file: SQLiteFile, design: str) -> list[Index]:
 
 
 ENDPOINTS = [
-    Endpoint(("GET",), "/{db}/_index", list_all, ("skip", "limit")),
-    Endpoint(("POST",), "/{db}/_index", make),
-    Endpoint(("POST",), "/{db}/_index/_bulk_delete", remove_many),
-    Endpoint(("DELETE",), "/{db}/_index/_design/{design}/json/{name}", remove),
-    Endpoint(("DELETE",), "/{db}/_index/{design}/json/{name}", remove),
+    Endpoint(("GET",), "/{db}/_index", list_all, Need.READ, ("skip", "limit")),
+    Endpoint(("POST",), "/{db}/_index", make, Need.DESIGN),
+    Endpoint(("POST",), "/{db}/_index/_bulk_delete", remove_many, Need.DESIGN),
+    Endpoint(("DELETE",), "/{db}/_index/_design/{design}/json/{name}", remove, Need.DESIGN),
+    Endpoint(("DELETE",), "/{db}/_index/{design}/json/{name}", remove, Need.DESIGN),
 ]

@@ -17,6 +17,7 @@ from replica.server.couchdb.kept import LOCAL, local_json
 from replica.server.couchdb.list_wish import NOTHING, PARAMETERS, Wish, named, options, wish_of
 from replica.server.couchdb.seen import Seen, Wanted
 from replica.server.endpoint import Endpoint
+from replica.server.gate.rights import Need
 from replica.server.sequences import place
 from replica.store import listing
 from replica.store.identity import read_identity
@@ -188,8 +189,8 @@ def _within(span: Span, names: dict[str, Any]) -> list[str]:
 
 
 ENDPOINTS = [
-    Endpoint(("GET", "POST"), "/{db}/_all_docs", all_docs, PARAMETERS),
-    Endpoint(("POST",), "/{db}/_all_docs/queries", queries),
-    Endpoint(("GET", "POST"), "/{db}/_design_docs", design_docs, PARAMETERS),
-    Endpoint(("GET", "POST"), "/{db}/_local_docs", local_docs, PARAMETERS),
+    Endpoint(("GET", "POST"), "/{db}/_all_docs", all_docs, Need.READ, PARAMETERS),
+    Endpoint(("POST",), "/{db}/_all_docs/queries", queries, Need.READ),
+    Endpoint(("GET", "POST"), "/{db}/_design_docs", design_docs, Need.READ, PARAMETERS),
+    Endpoint(("GET", "POST"), "/{db}/_local_docs", local_docs, Need.READ, PARAMETERS),
 ]

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from replica.errors import NotSupported
 from replica.server.call import Call
 from replica.server.endpoint import Endpoint
+from replica.server.gate.rights import Need
 
 
 def _refused(reason: str, hint: str) -> Callable[[Call], Awaitable[Response]]:
@@ -30,25 +31,25 @@ _ANY = ("GET", "POST", "PUT", "DELETE")
 _JAVASCRIPT = ("_view", "_show", "_list", "_update", "_rewrite")
 _DESIGN = "/{db}/_design/{design}"
 
-FIRST = [Endpoint(("GET", "POST"), "/_replicate", _replicate, opens_database=False)]
-"""Before the databases, which it is none of."""
+FIRST = [Endpoint(("GET", "POST"), "/_replicate", _replicate, Need.LOGIN, opens_database=False)]
+"""Before the databases: it is none."""
 
 EARLY = [
-    Endpoint(("POST",), "/{db}/_purge", _purge),
-    Endpoint(("GET",), "/{db}/_purged_infos", _purge),
-    Endpoint(("GET", "PUT"), "/{db}/_purged_infos_limit", _purge),
-    Endpoint(("POST",), "/{db}/_temp_view", _javascript),
-    Endpoint(("GET",), "/{db}/_partition/{rest:path}", _search),
-    Endpoint(("GET",), f"{_DESIGN}/_info", _javascript),
-    *(Endpoint(_ANY, f"{_DESIGN}/{word}/{{rest:path}}", _javascript) for word in _JAVASCRIPT),
-    *(Endpoint(_ANY, f"{_DESIGN}/{word}/{{rest:path}}", _search) for word in ("_search", "_nouveau")),
+    Endpoint(("POST",), "/{db}/_purge", _purge, Need.READ),
+    Endpoint(("GET",), "/{db}/_purged_infos", _purge, Need.READ),
+    Endpoint(("GET", "PUT"), "/{db}/_purged_infos_limit", _purge, Need.READ),
+    Endpoint(("POST",), "/{db}/_temp_view", _javascript, Need.READ),
+    Endpoint(("GET",), "/{db}/_partition/{rest:path}", _search, Need.READ),
+    Endpoint(("GET",), f"{_DESIGN}/_info", _javascript, Need.READ),
+    *(Endpoint(_ANY, f"{_DESIGN}/{word}/{{rest:path}}", _javascript, Need.READ) for word in _JAVASCRIPT),
+    *(Endpoint(_ANY, f"{_DESIGN}/{word}/{{rest:path}}", _search, Need.READ) for word in ("_search", "_nouveau")),
 ]
 """Before the documents."""
 
 LATE = [
-    Endpoint(("COPY",), _DESIGN, _copy),
-    Endpoint(("COPY",), "/{db}/{unid}", _copy),
-    Endpoint(("GET", "PUT", "DELETE"), f"{_DESIGN}/{{attachment:path}}", _attachments, ("rev",)),
-    Endpoint(("GET", "PUT", "DELETE"), "/{db}/{unid}/{attachment:path}", _attachments, ("rev",)),
+    Endpoint(("COPY",), _DESIGN, _copy, Need.READ),
+    Endpoint(("COPY",), "/{db}/{unid}", _copy, Need.READ),
+    Endpoint(("GET", "PUT", "DELETE"), f"{_DESIGN}/{{attachment:path}}", _attachments, Need.READ, ("rev",)),
+    Endpoint(("GET", "PUT", "DELETE"), "/{db}/{unid}/{attachment:path}", _attachments, Need.READ, ("rev",)),
 ]
 """After them."""

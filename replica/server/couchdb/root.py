@@ -11,6 +11,7 @@ from replica.errors import BadRequest
 from replica.server.answers import answer
 from replica.server.call import Call
 from replica.server.endpoint import Endpoint
+from replica.server.gate.rights import Need, may_see
 from replica.store.identity import new_id
 
 UUIDS_MAX = 1000  # CouchDB's bound
@@ -30,8 +31,9 @@ async def up(call: Call) -> Response:
 
 
 async def all_databases(call: Call) -> Response:
-    """The names of all databases."""
-    return answer(await run_in_threadpool(call.server.catalogue.names))
+    """The names of all databases that whoever asks may know of."""
+    names = await run_in_threadpool(call.server.catalogue.names)
+    return answer([name for name in names if may_see(call.visit.principal, name)])
 
 
 async def uuids(call: Call) -> Response:
@@ -42,16 +44,9 @@ async def uuids(call: Call) -> Response:
     return answer({"uuids": [new_id() for _ in range(count)]}, headers={"Cache-Control": "no-store"})
 
 
-async def session(call: Call) -> Response:
-    """Who is asking: nobody has a name so far, and everybody may do everything."""
-    context = {"name": None, "roles": ["_admin"]}
-    return answer({"ok": True, "userCtx": context, "info": {"authentication_handlers": []}})
-
-
 ENDPOINTS = [
-    Endpoint(("GET",), "/", welcome, opens_database=False),
-    Endpoint(("GET",), "/_up", up, opens_database=False),
-    Endpoint(("GET",), "/_all_dbs", all_databases, opens_database=False),
-    Endpoint(("GET",), "/_uuids", uuids, ("count",), opens_database=False),
-    Endpoint(("GET",), "/_session", session, opens_database=False),
+    Endpoint(("GET",), "/", welcome, Need.NOTHING, opens_database=False),
+    Endpoint(("GET",), "/_up", up, Need.NOTHING, opens_database=False),
+    Endpoint(("GET",), "/_all_dbs", all_databases, Need.LOGIN, opens_database=False),
+    Endpoint(("GET",), "/_uuids", uuids, Need.LOGIN, ("count",), opens_database=False),
 ]

@@ -13,6 +13,7 @@ from replica.errors import BadRequest
 from replica.server.answers import answer
 from replica.server.call import Call
 from replica.server.endpoint import Endpoint
+from replica.server.gate.rights import Need
 from replica.store.local import read_local, save_local
 from replica.store.sqlite import SQLiteFile
 
@@ -84,11 +85,11 @@ def _check_rights(rights: Mapping[str, Json]) -> None:
 
 
 ENDPOINTS = [
-    Endpoint(("POST",), "/{db}/_ensure_full_commit", ensure_full_commit),
-    Endpoint(("POST",), "/{db}/_compact", compact),
-    Endpoint(("POST",), "/{db}/_view_cleanup", view_cleanup),
-    Endpoint(("GET",), "/{db}/_revs_limit", revs_limit),
-    Endpoint(("PUT",), "/{db}/_revs_limit", set_revs_limit),
-    Endpoint(("GET",), "/{db}/_security", security),
-    Endpoint(("PUT",), "/{db}/_security", set_security),
+    Endpoint(("POST",), "/{db}/_ensure_full_commit", ensure_full_commit, Need.READ),
+    Endpoint(("POST",), "/{db}/_compact", compact, Need.MANAGE),
+    Endpoint(("POST",), "/{db}/_view_cleanup", view_cleanup, Need.MANAGE),
+    Endpoint(("GET",), "/{db}/_revs_limit", revs_limit, Need.READ),
+    Endpoint(("PUT",), "/{db}/_revs_limit", set_revs_limit, Need.MANAGE),
+    Endpoint(("GET",), "/{db}/_security", security, Need.READ),
+    Endpoint(("PUT",), "/{db}/_security", set_security, Need.MANAGE),
 ]

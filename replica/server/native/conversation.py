@@ -13,6 +13,7 @@ from replica.errors import BadRequest, Replaced, UnsupportedMediaType
 from replica.rows import Rows
 from replica.server.call import Call, check_values
 from replica.server.endpoint import Endpoint
+from replica.server.gate.rights import Need
 from replica.transports.direct import DirectPeer
 from replica.wire import coding
 from replica.wire.messages import MEDIA_TYPE, Message, read, written
@@ -117,16 +118,16 @@ def coding_for(call: Call) -> str:
     return coding.chosen(call.request.headers.get("accept-encoding", ""))
 
 
-def _resource(verb: str, act: Act, writes: bool = False) -> Endpoint:
+def _resource(verb: str, act: Act, needs: Need = Need.READ) -> Endpoint:
     async def handler(call: Call) -> Response:
         message = await heard(call, verb)
         response = await run_in_threadpool(_answer, call, verb, act, message)
-        if writes:
+        if needs is Need.WRITE:
             call.held.watch.notice()
         return response
 
     handler.__doc__ = act.__doc__
-    return _endpoint(verb, handler)
+    return _endpoint(verb, handler, needs)
 
 
 async def changes_in_time(call: Call) -> Response:
@@ -138,8 +139,8 @@ async def changes_in_time(call: Call) -> Response:
     return await run_in_threadpool(_answer, call, "changes", changes, message)
 
 
-def _endpoint(verb: str, handler: Callable[[Call], Awaitable[Response]]) -> Endpoint:
-    return Endpoint(("POST",), f"/{{db}}/_replica/{verb}", handler)
+def _endpoint(verb: str, handler: Callable[[Call], Awaitable[Response]], needs: Need) -> Endpoint:
+    return Endpoint(("POST",), f"/{{db}}/_replica/{verb}", handler, needs)
 
 
 def _answer(call: Call, verb: str, act: Act, message: Message) -> Response:
@@ -152,14 +153,14 @@ def _answer(call: Call, verb: str, act: Act, message: Message) -> Response:
 
 
 ENDPOINTS = [
-    _resource("greet", greet),
-    _endpoint("changes", changes_in_time),
+    _resource("greet", greet, Need.NOTE),
+    _endpoint("changes", changes_in_time, Need.READ),
     _resource("changes-up-to", changes_up_to),
     _resource("changes-of", changes_of),
     _resource("missing", missing),
     _resource("changed-leaves", changed_leaves),
     _resource("fetch", fetch),
     _resource("texts", texts),
-    _resource("accept", accept, writes=True),
-    _resource("remember", remember),
+    _resource("accept", accept, Need.WRITE),
+    _resource("remember", remember, Need.NOTE),
 ]

@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from replica.server.call import Call
 from replica.server.endpoint import Endpoint
+from replica.server.gate.rights import Need
 from replica.server.native.conversation import coding_for, headers_for, heard
 from replica.server.streaming import Streamed
 from replica.store.tables import SCHEMA
@@ -45,4 +46,4 @@ async def _sent(pieces: Iterator[bytes], stack: ExitStack) -> AsyncGenerator[byt
                 yield piece
 
 
-ENDPOINTS = [Endpoint(("POST",), "/{db}/_replica/snapshot", snapshot)]
+ENDPOINTS = [Endpoint(("POST",), "/{db}/_replica/snapshot", snapshot, Need.READ)]

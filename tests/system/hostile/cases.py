@@ -52,8 +52,8 @@ def head(*lines: str, body: str = "") -> bytes:
     return "\r\n".join([*lines, "", body]).encode("latin-1")
 
 
-SMUGGLED = "GET /_all_dbs HTTP/1.1\r\nHost: x\r\n\r\n"
-POST, HOST, TYPE = "POST /good/_find HTTP/1.1", "Host: x", "Content-Type: application/json"
+SMUGGLED = "GET /_all_dbs HTTP/1.1\r\nHost: localhost\r\n\r\n"
+POST, HOST, TYPE = "POST /good/_find HTTP/1.1", "Host: localhost", "Content-Type: application/json"
 TE = "Transfer-Encoding: chunked"
 
 FRAMING = [
@@ -70,11 +70,13 @@ FRAMING = [
     framing("a length of 30 digits", head(POST, HOST, "Content-Length: " + "9" * 30, body="{}")),
     framing("a space before the colon", head(POST, HOST, "Content-Length : 44", body=SMUGGLED)),
     framing("a folded header", head(POST, HOST, "X: a", " Content-Length: 44", body=SMUGGLED)),
-    framing("a bare line feed", b"POST /good/_find HTTP/1.1\nHost: x\nContent-Length: 0\n\n" + SMUGGLED.encode()),
-    framing("one bare line feed", b"GET / HTTP/1.1\r\nHost: x\r\nX: a\nContent-Length: 4\r\n\r\n"),
-    framing("a bare carriage return", b"GET / HTTP/1.1\r\nHost: x\r\nX: a\rContent-Length: 4\r\n\r\n"),
-    framing("a NUL in a header", b"GET / HTTP/1.1\r\nHost: x\r\nX: a\0b\r\n\r\n"),
-    framing("a NUL in the path", b"GET /go\0od HTTP/1.1\r\nHost: x\r\n\r\n"),
+    framing(
+        "a bare line feed", b"POST /good/_find HTTP/1.1\nHost: localhost\nContent-Length: 0\n\n" + SMUGGLED.encode()
+    ),
+    framing("one bare line feed", b"GET / HTTP/1.1\r\nHost: localhost\r\nX: a\nContent-Length: 4\r\n\r\n"),
+    framing("a bare carriage return", b"GET / HTTP/1.1\r\nHost: localhost\r\nX: a\rContent-Length: 4\r\n\r\n"),
+    framing("a NUL in a header", b"GET / HTTP/1.1\r\nHost: localhost\r\nX: a\0b\r\n\r\n"),
+    framing("a NUL in the path", b"GET /go\0od HTTP/1.1\r\nHost: localhost\r\n\r\n"),
     framing("an unknown coding", head(POST, HOST, "Transfer-Encoding: xchunked", body=SMUGGLED), 400, 501),
     framing("an identity coding", head(POST, HOST, "Transfer-Encoding: identity", body=SMUGGLED), 400, 501),
     framing("two codings", head(POST, HOST, TE, "Transfer-Encoding: identity", body="0\r\n\r\n"), 400, 501),
@@ -100,7 +102,7 @@ FRAMING = [
     framing("an empty first line", b"\r\n\r\n\r\n"),
     framing("TLS", bytes.fromhex("16030100c8010000c40303") + bytes(190)),
     framing("random bytes", bytes(range(256)) * 8 + b"\r\n\r\n"),
-    framing("a path that is not ASCII", "GET /größe HTTP/1.1\r\nHost: x\r\n\r\n".encode()),
+    framing("a path that is not ASCII", "GET /größe HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()),
     framing("101 headers", head("GET / HTTP/1.1", HOST, *(f"X-{n}: y" for n in range(101))), 431),
     framing("a header of 100 kB", head("GET / HTTP/1.1", HOST, "X: " + "y" * 100_000), 431),
     framing("headers without end", head("GET / HTTP/1.1", HOST)[:-2] + b"X: y\r\n" * 200_000, 431, CLOSED),

@@ -100,7 +100,7 @@ def test_who_waits_for_permission_to_send_a_body_is_told_when_it_is_too_large(se
 
 SLOW = {
     "nothing": b"",
-    "half a head": b"GET / HTTP/1.1\r\nHost: x\r\n",
+    "half a head": b"GET / HTTP/1.1\r\nHost: localhost\r\n",
     "half a head after a request": request("GET", "/_up") + b"GET / HT",
     "no body": request("POST", "/good/_find", Content_Type="application/json", Content_Length="100"),
     "half a body": request("POST", "/good/_find", Content_Type="application/json", Content_Length="100") + b"{",

@@ -25,6 +25,19 @@ async function everything(name) {
   return results.map((row) => [row.id, { winner: row.doc, leaves: row.changes.map((change) => change.rev).sort() }]);
 }
 
+// Log in at a server, and open a database there that is asked for with the cookie.
+async function withCookie(server, name, user, password) {
+  const headers = { "Content-Type": "application/x-www-form-urlencoded" };
+  const answer = await fetch(`${server}/_session`, { method: "POST", headers, body: new URLSearchParams({ name: user, password }) });
+  const cookie = answer.headers.get("set-cookie")?.split(";")[0] ?? "";
+  const asked = (url, options) => {
+    options.headers.set("Cookie", cookie);
+    return PouchDB.fetch(url, options);
+  };
+  opened.set(name, new PouchDB(name, { fetch: asked, skip_setup: true }));
+  return answer.status;
+}
+
 function trimmed(outcome) {
   const { ok, docs_read, docs_written, doc_write_failures, errors, last_seq } = outcome;
   return { ok, docs_read, docs_written, doc_write_failures, errors, last_seq };
@@ -53,6 +66,7 @@ const verbs = {
   index: (name, fields) => at(name).createIndex({ index: { fields } }),
   everything,
   until,
+  withCookie,
   replicate: async (from, to, options) => trimmed(await PouchDB.replicate(at(from), at(to), options)),
   sync: async (here, there) => {
     const { push, pull } = await PouchDB.sync(at(here), at(there));

@@ -1,0 +1,6 @@
+"""Who there is: users, groups and tokens, and what proves that somebody is one of them. What they may do is decided elsewhere."""
+
+from replica.access.directory import Directory
+from replica.access.principal import ANONYMOUS, Principal
+
+__all__ = ["ANONYMOUS", "Directory", "Principal"]
