@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 import replica
+from replica.engine.replicate import transfer
+from replica.transports import connecting
 from replica.wire import coding
 from tests.faults.wire import Flaw, spread
 from tests.servers import serving
@@ -47,6 +49,7 @@ def test_law_9_what_was_changed_on_its_way_is_not_taken(tmp_path: Path) -> None:
     """One bit in the name of a revision, which no hash of a document covers; nor does the coding that compresses it."""
     with rig() as apart, impatient(), pytest.MonkeyPatch.context() as patch:
         patch.setattr(coding, "CODINGS", ())
+        patch.setattr(connecting, "transfer_ahead", transfer)  # one thing after the other: every byte has its place
         for direction, way, name in (("push", "asked", b"here-first"), ("pull", "answered", b"there-first")):
             places = [match.start() for match in re.finditer(name, apart.carried(direction, NATIVE)[way])]
             assert len(places) >= 2
