@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from urllib.parse import parse_qs
 
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from replica.errors import BadRequest, NotFound
@@ -37,8 +36,7 @@ async def log_in(call: Call) -> Response:
         raise NotFound("there are no users here", hint="Make one with `replicate user add`.")
     name, password = await _form(call)
     visit = await gate.log_in(Password(name, password), call.request.scope)
-    cookie = await run_in_threadpool(gate.cookie, visit)
-    headers = {"Set-Cookie": cookie_header(call.request.scope, cookie or "")}
+    headers = {"Set-Cookie": cookie_header(call.request.scope, gate.cookie(visit) or "")}
     return answer({"ok": True, **_told(visit)}, headers=headers)
 
 

@@ -63,7 +63,7 @@ class Gate:
         return visit
 
     def cookie(self, visit: Visit) -> str | None:
-        """The text of a cookie for who has logged in by a password. For a thread."""
+        """The text of a cookie for who has logged in by a password."""
         return self._proofs.cookie(visit)
 
     def renewed_cookie(self, scope: MutableMapping[str, Any], visit: Visit) -> str | None:
