@@ -17,7 +17,6 @@ from replica.server.couchdb import (
 ENDPOINTS = [
     *root.ENDPOINTS,
     *session.ENDPOINTS,
-    *refusals.FIRST,
     *changes.ENDPOINTS,
     *databases.ENDPOINTS,
     *bulk.ENDPOINTS,
