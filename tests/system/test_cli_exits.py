@@ -18,7 +18,7 @@ from tests.system.command import done, run, spawn
 CODES = {
     1: "ReplicaError StoreError",
     2: "Mistake BadSettings BadSelector BadRequest UnsupportedMediaType IllegalName",
-    5: "DiskError Busy TransportError Unreachable TimedOut Garbled",
+    5: "DiskError Busy TransportError Unreachable TimedOut Garbled TooManyAttempts",
     7: "LimitReached",
     8: "Refused StaleRevision Exists NotAllowed ReadOnly Paused BadDocument BadMember IllegalUnid TooLarge "
     "NotSupported AttachmentsNotSupported",
