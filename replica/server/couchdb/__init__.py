@@ -17,6 +17,7 @@ from replica.server.couchdb import (
 ENDPOINTS = [
     *root.ENDPOINTS,
     *session.ENDPOINTS,
+    *refusals.FIRST,
     *changes.ENDPOINTS,
     *databases.ENDPOINTS,
     *bulk.ENDPOINTS,
