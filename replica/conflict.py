@@ -24,6 +24,9 @@ from replica.revision import (
     join,
 )
 
+ACCESS_LIST = (
+    "_design/access"  # who may do what: CouchDB's peers carry design documents, and only their admins write them
+)
 ROOM = 2**20  # how often a revision with the highest number that is taken can still be saved
 
 
@@ -179,9 +182,12 @@ def settle(leaves: list[Leaf], limit: int) -> tuple[list[Leaf], int]:
 def policy_for(leaves: Iterable[Leaf], policy: Json) -> str:
     """`merge` or `conflict` for one document: its item `$ConflictAction`, else the policy of its `Form`, else the policy.
 
-    `policy` is one of the two words, or an object from Form to word where the name ``*`` stands for all others.
+    `policy` is one of the two words, or an object from Form to word where the name ``*`` stands for all others. The access
+    list is a unit: of two of them nobody has said what both together say.
     """
     shown = winner(leaves)
+    if shown is not None and shown.unid == ACCESS_LIST:
+        return "conflict"
     items = {} if shown is None or shown.deleted else shown.items
     if items.get("$ConflictAction") in ("merge", "conflict"):
         return str(items["$ConflictAction"])

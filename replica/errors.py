@@ -12,7 +12,8 @@
     │   │   └── Paused               replication of this replica is switched off
     │   ├── BadDocument          not a document: JSON, UNID, revision or item names
     │   │   ├── IllegalUnid          CouchDB's clients are told so by a word of its own
-    │   │   └── BadMember            a member that begins with `_` and means nothing
+    │   │   ├── BadMember            a member that begins with `_` and means nothing
+    │   │   └── BadAccessList        an access list that cannot be understood
     │   ├── BadSelector          not a selector
     │   ├── TooLarge             beyond a stated limit
     │   └── NotSupported         not offered, here or yet
@@ -137,6 +138,13 @@ class BadMember(BadDocument):
 
     code = "bad_member"
     hint = "Names of items do not begin with `_`."
+
+
+class BadAccessList(BadDocument):
+    """An access list that cannot be understood; if it came by replication, it gives nobody but administrators anything."""
+
+    code = "bad_access_list"
+    hint = 'It is `{"entries": [{"name": "anna", "level": "editor"}]}`; see docs/access.md, or use `replicate acl`.'
 
 
 class BadSelector(Refused):

@@ -25,8 +25,9 @@ from replica.server.endpoint import Endpoint
 from replica.server.exchange import ASGI, Observed, Observer
 from replica.server.gate.gate import Gate
 from replica.server.gate.gated import Gated
+from replica.server.gate.refusal import refusal
 from replica.server.gate.rights import Need
-from replica.server.gate.visit import visit_of
+from replica.server.gate.visit import visit_of, who_are_you
 from replica.server.metrics import Metrics
 from replica.server.origins import Origins
 from replica.server.routing import Routes
@@ -135,7 +136,7 @@ def create_app(
         exception_handlers=_PROBLEMS,
     )
     app.router.redirect_slashes = False
-    gated = Gated(app, server.gate, [endpoint.path for endpoint in ENDPOINTS if endpoint.needs is Need.NOTHING])
+    gated = Gated(app, server.gate)
     return App(Observed(Origins(gated, cors), [server.metrics, *observers]), server)
 
 
@@ -158,7 +159,7 @@ class _Served:
             try:
                 response = await self._respond(request, stack)
             except ReplicaError as error:
-                response = problem(error)
+                response = refusal(error, scope)
             except ClientDisconnect:
                 return  # nobody is there to be answered
             await response(scope, receive, send)
@@ -166,7 +167,11 @@ class _Served:
     async def _respond(self, request: Request, stack: ExitStack) -> Response:
         held = None
         name = decoded(request.path_params["db"]) if "db" in request.path_params else None
-        visit_of(request.scope).demand(self.endpoint.needs, name)
+        visit, lists = visit_of(request.scope), self._server.catalogue.access_list
+        if visit.depends_on_lists(name):
+            await run_in_threadpool(visit.demand, self.endpoint.needs, name, lists)
+        else:
+            visit.demand(self.endpoint.needs, name)
         if name is not None and self.endpoint.opens_database:
             held = await self._held(name, stack)
         return await self.endpoint.handler(Call(request, self._server, held))
@@ -179,11 +184,21 @@ class _Served:
         return await run_in_threadpool(stack.enter_context, catalogue.use(name))
 
 
-async def _not_found(_: Request, error: Exception) -> Response:
+def _is_open(request: Request) -> bool:
+    """Whether nobody in particular is told what there is not: where everybody is told what there is."""
+    endpoint = getattr(request.scope.get("endpoint"), "endpoint", None)
+    return visit_of(request.scope).is_somebody or (endpoint is not None and endpoint.needs is Need.NOTHING)
+
+
+async def _not_found(request: Request, error: Exception) -> Response:
+    if not _is_open(request):
+        return refusal(who_are_you(), request.scope)
     return answer({"error": "not_found", "reason": "missing"}, 404)
 
 
-async def _wrong_method(_: Request, error: Exception) -> Response:
+async def _wrong_method(request: Request, error: Exception) -> Response:
+    if not _is_open(request):
+        return refusal(who_are_you(), request.scope)
     assert isinstance(error, HTTPException)
     headers = error.headers or {}
     allowed = ",".join(sorted(method.strip() for method in headers.get("Allow", "").split(",")))

@@ -11,8 +11,12 @@ from starlette.requests import Request
 from replica.canonical import Json, parse
 from replica.errors import BadRequest, TooLarge, UnsupportedMediaType
 from replica.replica import Replica
+from replica.rights import Rights
 from replica.server.catalogue import Held
-from replica.server.gate.visit import Visit, visit_of
+from replica.server.gate.rights import Need, rights_of
+from replica.server.gate.visit import NO_LIST, Visit, visit_of
+from replica.store.access_list import Ruling, everything, ruling_by
+from replica.transports.direct import DirectPeer
 from replica.wire import coding
 
 if TYPE_CHECKING:
@@ -47,6 +51,29 @@ class Call:
     def replica(self) -> Replica:
         """The database that the path names."""
         return self.held.replica
+
+    def demand(self, need: Need) -> None:
+        """Refuse (`NotAllowed`, `NotAuthenticated`) what goes beyond what the endpoint needs. For a thread."""
+        self.visit.demand(need, self.part("db"), self.server.catalogue.access_list)
+
+    @property
+    def rights(self) -> Rights:
+        """What whoever asks may do in the database. For a thread."""
+        lists = NO_LIST if self.visit.principal.is_admin else self.held.access.now()
+        return rights_of(self.visit.principal, self.part("db"), lists)
+
+    @property
+    def ruling(self) -> Ruling:
+        """What whoever asks may write into the database."""
+        principal, name = self.visit.principal, self.part("db")
+        if principal.is_admin:
+            return everything
+        return ruling_by(lambda lists: rights_of(principal, name, lists))
+
+    @property
+    def peer(self) -> DirectPeer:
+        """The database as one end of a replication with whoever asks."""
+        return DirectPeer(self.replica.file, self.replica.clock, self.ruling)
 
     def part(self, name: str) -> str:
         """A part of the path, decoded."""

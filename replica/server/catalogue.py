@@ -12,6 +12,8 @@ from contextlib import contextmanager, suppress
 import replica
 from replica.errors import BadSettings, Exists, IllegalName, NotFound, ReplicaError
 from replica.replica import Replica
+from replica.rights import InForce
+from replica.server.access_list import WatchedList
 from replica.server.pending import Pending
 from replica.server.watching import Watch
 from replica.store.faults import file_errors
@@ -21,18 +23,25 @@ SUFFIX = ".db"
 OPEN_MAX = 64  # databases kept open that nobody uses at the moment
 _NEW = re.compile(r"[a-z][a-z0-9_$()+/-]*", re.ASCII)  # CouchDB's rule for the name of a database
 NAME_MAX = 238  # bytes; CouchDB's, too, and with the suffix within what file systems take
+_NO_LIST = InForce()
 _UUID_FILE = ".replica-server"
 _log = logging.getLogger(__name__)
 
 
 class Held:
-    """A replica that is open, how many use it, the watch on it, and what is known of its feed."""
+    """A replica that is open, how many use it, the watch on it, its access list, and what is known of its feed."""
 
     def __init__(self, replica: Replica) -> None:
         self.replica = replica
         self.watch = Watch(replica)
         self.pending = Pending()
+        self.access = WatchedList(replica)
         self.users = 0
+
+    def close(self) -> None:
+        """Close the file."""
+        self.access.close()
+        self.replica.close()
 
 
 class Catalogue:
@@ -94,7 +103,7 @@ class Catalogue:
             if held is not None:
                 held.watch.end()
                 if not held.users:  # else the last of them closes it
-                    held.replica.close()
+                    held.close()
             with file_errors(path):
                 os.unlink(path)
                 for leftover in ("-wal", "-shm", "-lock"):
@@ -111,7 +120,7 @@ class Catalogue:
             with self._lock:
                 held.users -= 1
                 if not held.users and self._open.get(name) is not held:
-                    held.replica.close()  # another file has taken its place meanwhile
+                    held.close()  # another file has taken its place meanwhile
                 self._close_idle()
 
     def is_at_hand(self, name: str) -> bool:
@@ -121,6 +130,19 @@ class Catalogue:
         held = self._open.get(name)
         return held is not None and held.replica.is_current
 
+    def access_list(self, name: str) -> InForce:
+        """The access list of the database of that name as it is now; an absent one if that cannot be opened or is not there.
+
+        An error that may be gone soon (`may_retry`) is raised.
+        """
+        try:
+            with self.use(name) as held:
+                return held.access.now()
+        except ReplicaError as error:
+            if error.may_retry:
+                raise
+            return _NO_LIST
+
     def _take(self, name: str) -> Held:
         with self._lock:
             held = self._open.get(name)
@@ -128,7 +150,7 @@ class Catalogue:
                 held.watch.end()
                 self._open.pop(name)
                 if not held.users:
-                    held.replica.close()
+                    held.close()
                 held = None
             if held is None:
                 try:
@@ -144,7 +166,7 @@ class Catalogue:
     def _close_idle(self) -> None:
         idle = [name for name, held in self._open.items() if not held.users]
         for name in idle[: max(0, len(self._open) - OPEN_MAX)]:
-            self._open.pop(name).replica.close()
+            self._open.pop(name).close()
 
     def _path(self, name: str) -> str:
         path = os.path.join(self.folder, name + SUFFIX)
@@ -165,7 +187,7 @@ class Catalogue:
             for held in self._open.values():
                 held.watch.end()
                 with suppress(ReplicaError):
-                    held.replica.close()
+                    held.close()
             self._open.clear()
 
 

@@ -18,6 +18,7 @@ from replica.document import check_unid
 from replica.errors import BadDocument
 from replica.leaf import NOTHING, Leaf
 from replica.revision import ENTRY, WIDTH, Revision
+from replica.rights import Rule
 from replica.rows import Row, Rows, leaf_of
 from replica.store.intact import is_intact, is_intact_first
 from replica.store.leaves import insert_rows, remember_texts, update_sequence
@@ -73,7 +74,12 @@ class _Writer:
 
 
 def receive_rows(
-    connection: Connection, offered: Rows, peer: str, at_ms: int, refused_before: Sequence[Failure] = ()
+    connection: Connection,
+    offered: Rows,
+    peer: str,
+    at_ms: int,
+    refused_before: Sequence[Failure] = (),
+    rule: Rule | None = None,
 ) -> Tally:
     """Do what `receive` does: unite the offered leaves with those that are here, and write what changed."""
     times = Counter(row[0] for row in offered.rows)
@@ -86,7 +92,8 @@ def receive_rows(
         simple = []
         for row, of_intact, body in zip(some.rows, packed, some.bodies, strict=True):
             short = len(body) <= size_max and len(row[5]) <= limit * WIDTH and len(row[6]) <= limit * ENTRY
-            if of_intact is not None and short and times[row[0]] == 1 and row[0] not in known:
+            new = short and times[row[0]] == 1 and row[0] not in known
+            if of_intact is not None and new and (rule is None or rule([], leaf_of(row, body)) is None):
                 simple.append((row, of_intact, body))
             else:
                 others.append(leaf_of(row, body))
@@ -94,7 +101,7 @@ def receive_rows(
     tally = Tally(added=len(writer.unids), bytes=writer.bytes)
     note_refusals(connection, tally, writer.unids, peer, at_ms)
     if others or refused_before:
-        tally.add(receive(connection, others, peer, at_ms, refused_before))
+        tally.add(receive(connection, others, peer, at_ms, refused_before, rule))
     return tally
 
 

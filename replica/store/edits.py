@@ -9,11 +9,14 @@ from sqlalchemy import Connection
 
 from replica.conflict import unite, winner
 from replica.couchdb import with_closing_stubs
-from replica.errors import ReplicaError, StaleRevision, TooLarge
+from replica.errors import NotAllowed, ReplicaError, StaleRevision, TooLarge
 from replica.leaf import Leaf, next_revision
 from replica.revision import Revision
+from replica.rights import Rule, check_access_list
 from replica.store.leaves import Writer, leaves_of_many
 from replica.store.settings import read_setting
+
+NOT_YOURS = "The access list of the database says who may; `replicate acl DB list` shows it."
 
 
 class Edit(NamedTuple):
@@ -25,8 +28,11 @@ class Edit(NamedTuple):
     deleted: bool
 
 
-def save_edits(connection: Connection, edits: Sequence[Edit], now_ms: int) -> list[Leaf | ReplicaError]:
-    """Save them in their order. In the place of each stands the new leaf, or why there is none: `StaleRevision`, `TooLarge`.
+def save_edits(
+    connection: Connection, edits: Sequence[Edit], now_ms: int, rule: Rule | None = None
+) -> list[Leaf | ReplicaError]:
+    """Save them in their order. In the place of each stands the new leaf, or why there is none: `StaleRevision`, `TooLarge`,
+    `BadAccessList`, and `NotAllowed` if the `rule` is against it.
 
     Unlike `saving.save`, only the leaf that is named is followed, also where others have the same content: CouchDB's
     clients see each of them.
@@ -41,6 +47,8 @@ def save_edits(connection: Connection, edits: Sequence[Edit], now_ms: int) -> li
         leaves = present.get(edit.unid, [])
         try:
             leaf = _next(edit, leaves, size_max, limit, now_ms)
+            if rule is not None and rule(leaves, leaf) is not None:
+                raise NotAllowed("You are not allowed to save this document.", hint=NOT_YOURS)
         except ReplicaError as error:
             results.append(error)
             continue
@@ -57,6 +65,8 @@ def save_edits(connection: Connection, edits: Sequence[Edit], now_ms: int) -> li
 def _next(edit: Edit, leaves: list[Leaf], size_max: int, limit: int, now_ms: int) -> Leaf:
     if len(edit.items) > size_max:
         raise TooLarge(f"document {edit.unid[:80]!r} has {len(edit.items):,} bytes; the limit is {size_max:,}")
+    if not edit.deleted:
+        check_access_list(edit.unid, edit.items)
     parents = _parents(leaves, edit.base)
     return next_revision(edit.unid, parents, edit.items, now_ms, limit, edit.deleted)
 

@@ -15,6 +15,7 @@ from replica.conflict import unite, winner
 from replica.errors import ReplicaError, StaleRevision, TooLarge
 from replica.leaf import NOTHING, Leaf, next_revision
 from replica.revision import Revision
+from replica.rights import check_access_list
 from replica.store.identity import new_unid
 from replica.store.leaves import Writer, conflict_leaf, leaves_of_many
 from replica.store.reading import conflict_document
@@ -135,6 +136,8 @@ def _save(connection: Connection, batch: list[Entry], now_ms: int) -> ImportRepo
         try:
             if entry.items is not None and len(entry.items) > size_max:
                 raise TooLarge(f"the document has {len(entry.items):,} bytes; the limit is {size_max:,}")
+            if entry.unid is not None and entry.items is not None:
+                check_access_list(entry.unid, entry.items)
             if entry.unid in shown:
                 _check_conflict(entry, shown[entry.unid], done)
                 continue

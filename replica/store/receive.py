@@ -13,6 +13,7 @@ from replica.conflict import check_leaf, policy_for, settle, unite
 from replica.errors import BadDocument, Corrupt, TooLarge
 from replica.leaf import NOTHING, Leaf
 from replica.revision import Ancestor, Revision
+from replica.rights import Rule
 from replica.store.leaves import Stored, Writer, leaves_of_many
 from replica.store.settings import read_setting
 from replica.store.texts import UNREADABLE
@@ -26,12 +27,17 @@ _FORGET_REFUSAL = text("DELETE FROM refused WHERE unid = :unid AND revision = :r
 
 
 def receive(
-    connection: Connection, offered: Iterable[Leaf], peer: str, at_ms: int, refused_before: Iterable[Failure] = ()
+    connection: Connection,
+    offered: Iterable[Leaf],
+    peer: str,
+    at_ms: int,
+    refused_before: Iterable[Failure] = (),
+    rule: Rule | None = None,
 ) -> Tally:
     """Unite the offered leaves with those that are here, and write what changed. `peer` is the source's instance id.
 
-    A damaged leaf, or one that a rule refuses, is left out by itself, counted, and noted so that it is asked for again;
-    so is what was `refused_before` it came here.
+    A damaged leaf, or one that is too large or against the `rule`, is left out by itself, counted, and noted so that it is
+    asked for again; so is what was `refused_before` it came here.
     """
     tally = Tally()
     for failure in refused_before:
@@ -45,7 +51,10 @@ def receive(
     here = leaves_of_many(connection, by_unid)
     writer = Writer(connection, at_ms)
     for unid, leaves in by_unid.items():
-        _unite(writer, here.get(unid, []), leaves, policy, limit, tally)
+        stored = here.get(unid, [])
+        if rule is not None:
+            leaves = list(_permitted(rule, [row.leaf for row in stored], leaves, limit, tally))
+        _unite(writer, stored, leaves, policy, limit, tally)
     writer.flush()
     note_refusals(connection, tally, by_unid, peer, at_ms)
     return tally
@@ -69,6 +78,16 @@ def is_sound(leaf: Leaf, tally: Tally) -> bool:
         tally.fail(leaf, error.code)
         return False
     return True
+
+
+def _permitted(rule: Rule, before: list[Leaf], offered: list[Leaf], limit: int, tally: Tally) -> Iterator[Leaf]:
+    """The offered leaves that may come here. Of those that would change nothing none is refused."""
+    for leaf in offered:
+        code = rule(before, leaf)
+        if code is None or {*map(id, unite(before, [leaf], limit))} == {*map(id, before)}:
+            yield leaf
+        else:
+            tally.refuse(leaf, code)
 
 
 def _unite(writer: Writer, here: list[Stored], offered: list[Leaf], policy: Json, limit: int, tally: Tally) -> None:

@@ -8,6 +8,7 @@ from replica.conflict import Version, live, unite, versions, winner
 from replica.errors import NotFound, StaleRevision, TooLarge
 from replica.leaf import NOTHING, Leaf, next_revision
 from replica.revision import Revision
+from replica.rights import check_access_list
 from replica.store.leaves import Stored, Writer, conflict_leaf, leaves_of
 from replica.store.settings import read_setting
 
@@ -18,8 +19,9 @@ def save(connection: Connection, unid: str, base: Revision | None, items: bytes,
     """Save `items` as the revision that follows `base`; without a base, as a new document or over a deletion stub.
 
     `StaleRevision` if `base` is no leaf (any more), or if without a base the document is live, or a conflict document.
+    `TooLarge`, `BadAccessList`.
     """
-    _check_size(connection, unid, items)
+    _check(connection, unid, items)
     here = leaves_of(connection, unid)
     parents = parents_for(unid, [row.leaf for row in here], base)
     if base is None and conflict_leaf(connection, unid) is not None:
@@ -44,7 +46,7 @@ def delete(connection: Connection, unid: str, base: Revision | None, now_ms: int
 
 def resolve(connection: Connection, unid: str, items: bytes, now_ms: int) -> Leaf:
     """Write one revision whose parents are all live leaves."""
-    _check_size(connection, unid, items)
+    _check(connection, unid, items)
     here = leaves_of(connection, unid)
     return _write(connection, here, unid, live(row.leaf for row in here), items, now_ms)
 
@@ -112,7 +114,8 @@ def _write(
     return leaf
 
 
-def _check_size(connection: Connection, unid: str, items: bytes) -> None:
+def _check(connection: Connection, unid: str, items: bytes) -> None:
     size_max: int = read_setting(connection, "document-size-max")
     if len(items) > size_max:
         raise TooLarge(f"document {unid!r} has {len(items):,} bytes; the limit is {size_max:,}")
+    check_access_list(unid, items)

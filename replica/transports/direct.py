@@ -19,6 +19,7 @@ from replica.engine.peer import Batch, Changed, Fetched, Greeting, wanted
 from replica.leaf import Leaf
 from replica.revision import Revision
 from replica.rows import Rows
+from replica.store.access_list import Ruling, everything
 from replica.store.bulk import receive_rows
 from replica.store.identity import Identity, read_identity, renew
 from replica.store.leaf_rows import rows_of_many, rows_since
@@ -39,11 +40,12 @@ _STATE = text("""
 
 
 class DirectPeer:
-    """A replica's file as a peer."""
+    """A replica's file as a peer. Whoever opens the file may do everything, unless a `ruling` says less."""
 
-    def __init__(self, file: SQLiteFile, clock: Clock) -> None:
+    def __init__(self, file: SQLiteFile, clock: Clock, ruling: Ruling = everything) -> None:
         self.file = file
-        self._clock = clock
+        self.clock = clock
+        self.ruling = ruling
 
     def greet(self, other: Greeting | None, dry_run: bool = False) -> Greeting:
         """Who this is. Takes a new instance id first if the other is a different file of the same name, or knows better."""
@@ -140,10 +142,11 @@ class DirectPeer:
         """Unite the batch with what is here and remember the session with what this did, in one transaction."""
         try:
             with self.file.write() as connection:
-                if batch.ancestry_limit > read_setting(connection, "ancestry-limit"):
+                rule = self.ruling(connection)
+                if rule is None and batch.ancestry_limit > read_setting(connection, "ancestry-limit"):
                     write_setting(connection, "ancestry-limit", batch.ancestry_limit)
                 offered = Rows.of(batch.leaves)
-                tally = receive_rows(connection, offered, batch.session.peer, self._clock(), batch.refused)
+                tally = receive_rows(connection, offered, batch.session.peer, self.clock(), batch.refused, rule)
                 remember_texts(connection, batch.texts)
                 if dry_run:
                     raise _DryRun(tally)

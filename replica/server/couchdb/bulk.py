@@ -14,11 +14,12 @@ from replica.revision import Revision
 from replica.server.answers import answer, streamed
 from replica.server.call import Call
 from replica.server.couchdb import reading, writing
-from replica.server.couchdb.kept import Outcome, Saved
+from replica.server.couchdb.kept import LOCAL, Outcome, Saved
 from replica.server.couchdb.reading import Asked
 from replica.server.couchdb.seen import Wanted
 from replica.server.endpoint import Endpoint
 from replica.server.gate.rights import Need
+from replica.tally import Failure
 
 REVISIONS_EACH = 10  # revisions that may be named for each document that may be, on the average
 
@@ -31,13 +32,11 @@ async def bulk_docs(call: Call) -> Response:
         raise BadRequest("`new_edits` parameter must be a boolean.")
     if body.get("all_or_nothing"):
         raise NotSupported("`all_or_nothing` is not offered: each document is saved or refused by itself")
-    file, clock = call.replica.file, call.replica.clock
     if new_edits:
         outcomes = await run_in_threadpool(_save_new, call, values)
         rows = [_row(value, outcome) for value, outcome in outcomes]
     else:
-        values = await run_in_threadpool(_checked, call, values)
-        failures = await run_in_threadpool(writing.take_in, file, clock, values)
+        failures = await run_in_threadpool(_take_in, call, values)
         rows = [
             {"id": failure.unid, "rev": failure.revision, **_refusal(failure.code, writing.error_for(failure))}
             for failure in failures
@@ -56,13 +55,20 @@ def _documents(call: Call, body: Mapping[str, Json]) -> list[Json]:
 
 
 def _checked(call: Call, values: Sequence[Json]) -> list[dict[str, Json]]:
-    return [writing.with_unid(writing.check_members(value), call.replica.clock) for value in values]
+    checked = [writing.with_unid(writing.check_members(value), call.replica.clock) for value in values]
+    if any(value["_id"].startswith(LOCAL) for value in checked):
+        call.demand(Need.NOTE)
+    return checked
 
 
 def _save_new(call: Call, values: Sequence[Json]) -> list[tuple[dict[str, Json], Outcome]]:
     checked = _checked(call, values)
-    outcomes = writing.save_new(call.replica.file, call.replica.clock, checked)
+    outcomes = writing.save_new(call.replica.file, call.replica.clock, checked, call.ruling)
     return list(zip(checked, outcomes, strict=True))
+
+
+def _take_in(call: Call, values: Sequence[Json]) -> list[Failure]:
+    return writing.take_in(call.replica.file, call.replica.clock, _checked(call, values), call.ruling)
 
 
 def _row(value: dict[str, Json], outcome: Outcome) -> dict[str, Json]:

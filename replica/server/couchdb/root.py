@@ -8,10 +8,13 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from replica.errors import BadRequest
+from replica.rights import InForce
 from replica.server.answers import answer
 from replica.server.call import Call
+from replica.server.catalogue import Catalogue
 from replica.server.endpoint import Endpoint
 from replica.server.gate.rights import Need, may_see
+from replica.server.gate.visit import NO_LIST, Visit
 from replica.store.identity import new_id
 
 UUIDS_MAX = 1000  # CouchDB's bound
@@ -32,8 +35,15 @@ async def up(call: Call) -> Response:
 
 async def all_databases(call: Call) -> Response:
     """The names of all databases that whoever asks may know of."""
-    names = await run_in_threadpool(call.server.catalogue.names)
-    return answer([name for name in names if may_see(call.visit.principal, name)])
+    return answer(await run_in_threadpool(_seen_by, call.visit, call.server.catalogue))
+
+
+def _seen_by(visit: Visit, catalogue: Catalogue) -> list[str]:
+    return [name for name in catalogue.names() if may_see(visit.principal, name, _list_for(visit, name, catalogue))]
+
+
+def _list_for(visit: Visit, name: str, catalogue: Catalogue) -> InForce:
+    return catalogue.access_list(name) if visit.depends_on_lists(name) else NO_LIST
 
 
 async def uuids(call: Call) -> Response:

@@ -14,6 +14,7 @@ from replica.errors import (
     BadMember,
     BadRequest,
     IllegalUnid,
+    NotAllowed,
     NotFound,
     Paused,
     ReplicaError,
@@ -23,7 +24,8 @@ from replica.errors import (
 from replica.leaf import NOTHING, Leaf
 from replica.revision import Revision
 from replica.server.couchdb.kept import LOCAL, LocalEdit, Outcome, Saved, keep_each, local_edit_of
-from replica.store.edits import Edit, save_edits
+from replica.store.access_list import Ruling
+from replica.store.edits import NOT_YOURS, Edit, save_edits
 from replica.store.identity import new_unid
 from replica.store.leaves import remember_texts, winner_of
 from replica.store.receive import note_refusals, receive
@@ -97,11 +99,11 @@ def edit_of(value: dict[str, Json], unid: str) -> Edit:
     return Edit(unid, None if said is None else revision_of(said), body_of(items), deleted)
 
 
-def save_new(file: SQLiteFile, clock: Clock, values: Sequence[dict[str, Json]]) -> list[Outcome]:
+def save_new(file: SQLiteFile, clock: Clock, values: Sequence[dict[str, Json]], ruling: Ruling) -> list[Outcome]:
     """Make a new revision of each document, in one transaction; in the place of each, what became of it.
 
     Each is what `check_members` returned, with a UNID from `checked_unid`. Refused by itself: `StaleRevision`,
-    `TooLarge`, `AttachmentsNotSupported`.
+    `TooLarge`, `AttachmentsNotSupported`, `BadAccessList`, and `NotAllowed` by the `ruling`.
     """
     wishes: list[Edit | LocalEdit | ReplicaError] = []
     for value in values:
@@ -111,7 +113,8 @@ def save_new(file: SQLiteFile, clock: Clock, values: Sequence[dict[str, Json]]) 
         except AttachmentsNotSupported as error:
             wishes.append(error)
     with file.write() as connection:
-        results = save_edits(connection, [wish for wish in wishes if isinstance(wish, Edit)], clock())
+        edits = [wish for wish in wishes if isinstance(wish, Edit)]
+        results = save_edits(connection, edits, clock(), ruling(connection))
         made = iter(results)
         return [_outcome(next(made)) if isinstance(wish, Edit) else keep_each(file, wish) for wish in wishes]
 
@@ -128,15 +131,16 @@ def with_unid(value: dict[str, Json], clock: Clock) -> dict[str, Json]:
     return value
 
 
-def delete_one(file: SQLiteFile, clock: Clock, unid: str, base: Revision | None) -> Saved:
-    """Write the deletion stub that follows `base`. `NotFound` if there is no document, `StaleRevision`."""
+def delete_one(file: SQLiteFile, clock: Clock, unid: str, base: Revision | None, ruling: Ruling) -> Saved:
+    """Write the deletion stub that follows `base`. `NotFound` if there is no document, `StaleRevision`, `NotAllowed`."""
     with file.write() as connection:
         shown = winner_of(connection, unid)
         if shown is None or shown.deleted:
             raise NotFound("missing" if shown is None else "deleted", deleted=shown is not None)
         if base is None:
             raise StaleRevision("Document update conflict.")
-        outcome = _outcome(save_edits(connection, [Edit(unid, base, NOTHING, True)], clock())[0])
+        edit = Edit(unid, base, NOTHING, True)
+        outcome = _outcome(save_edits(connection, [edit], clock(), ruling(connection))[0])
     if isinstance(outcome, ReplicaError):
         raise outcome
     return outcome
@@ -145,7 +149,7 @@ def delete_one(file: SQLiteFile, clock: Clock, unid: str, base: Revision | None)
 # -- revisions made elsewhere
 
 
-def take_in(file: SQLiteFile, clock: Clock, values: Sequence[dict[str, Json]]) -> list[Failure]:
+def take_in(file: SQLiteFile, clock: Clock, values: Sequence[dict[str, Json]], ruling: Ruling) -> list[Failure]:
     """Take in revisions as a replication does, in one transaction; what was refused, each by itself, and noted.
 
     Each is as for `save_new`. `BadRequest`, `BadDocument` if one of them is no revision; `Paused`.
@@ -171,7 +175,7 @@ def take_in(file: SQLiteFile, clock: Clock, values: Sequence[dict[str, Json]]) -
         if read_setting(connection, "paused"):
             raise Paused("replication of this database is switched off")
         now_ms = clock()
-        tally = receive(connection, leaves, PEER, now_ms)
+        tally = receive(connection, leaves, PEER, now_ms, rule=ruling(connection))
         remember_texts(connection, texts)
         if refused:
             note_refusals(connection, Tally(failures=refused), (), PEER, now_ms)
@@ -192,5 +196,6 @@ def error_for(failure: Failure) -> ReplicaError:
     known: dict[str, ReplicaError] = {
         AttachmentsNotSupported.code: AttachmentsNotSupported("attachments are not offered yet"),
         TooLarge.code: TooLarge("the document is larger than this database takes"),
+        NotAllowed.code: NotAllowed("You are not allowed to save this document.", hint=NOT_YOURS),
     }
     return known.get(failure.code) or BadDocument("the revision is not sound")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import Any
 
 from replica.errors import ReplicaError
@@ -12,21 +11,19 @@ from replica.server.gate.credentials import COOKIE
 from replica.server.gate.gate import Gate
 from replica.server.gate.guests import Guests
 from replica.server.gate.refusal import refusal
-from replica.server.gate.rights import Need
 from replica.server.gate.visit import KEY, Visit
 
 _PRIVATE = (b"cache-control", b"private")
 
 
 class Gated:
-    """An application that is asked only by those whom the gate lets in; nobody in particular gets to the `open_paths` alone.
+    """An application that is asked only by those whom the gate lets in, nobody in particular among them.
 
     Which rights an endpoint needs is asked where it is known which one it is.
     """
 
-    def __init__(self, app: ASGI, gate: Gate, open_paths: Collection[str]) -> None:
+    def __init__(self, app: ASGI, gate: Gate) -> None:
         self._app, self._gate = app, gate
-        self._open_paths = frozenset(open_paths)
         self._guests = Guests(gate.directory)
 
     async def __call__(self, scope: Message, receive: Any, send: Any) -> None:
@@ -36,8 +33,6 @@ class Gated:
             return
         try:
             visit = await self._gate.admit(scope)
-            if scope["path"].removeprefix(scope.get("root_path", "")) not in self._open_paths:
-                visit.demand(Need.LOGIN, None)
         except ReplicaError as error:
             await refusal(error, scope)(scope, receive, send)
             return

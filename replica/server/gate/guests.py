@@ -36,9 +36,9 @@ class _Guest:
 
     def look(self, version: int) -> None:
         """Complain if it may not go on, in a directory of this version. For a thread."""
-        if version == self._version and self._elapsed() < EXPIRY_S:
-            return
         try:
+            if version == self._version and self._elapsed() < EXPIRY_S and not self._visit.is_outdated:
+                return
             self._visit.check_again()
         except ReplicaError as error:
             self.complaint = None if error.may_retry else error

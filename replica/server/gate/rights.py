@@ -1,26 +1,15 @@
 """What a request needs, and whether somebody has it. Pure.
 
-`level_of` is the one place that knows what people may do; everything else asks `check`.
+`rights_of` is the one place that knows what people may do; everything else asks `check`.
 """
 
 from __future__ import annotations
 
-from enum import Enum, IntEnum
+from enum import Enum
 
 from replica.access import Principal
 from replica.errors import NotAllowed
-
-
-class Level(IntEnum):
-    """How much somebody may do in a database; each includes those before it."""
-
-    NONE = 0
-    DEPOSITOR = 1  # adds documents, reads none
-    READER = 2
-    AUTHOR = 3  # reads all, changes their own
-    EDITOR = 4
-    DESIGNER = 5
-    MANAGER = 6
+from replica.rights import ALL_RIGHTS, NO_RIGHTS, InForce, Level, Rights
 
 
 class Need(Enum):
@@ -28,6 +17,7 @@ class Need(Enum):
 
     NOTHING = "nothing"
     LOGIN = "login"  # to be anybody who is known
+    OFFER = "offer"  # to say what one has, and learn of it alone whether it is wanted
     READ = "read"
     NOTE = "note"  # to read, and write down how far a replication came: that is no change of the database
     WRITE = "write"  # of which documents is judged one by one
@@ -38,6 +28,7 @@ class Need(Enum):
 
 
 _LEVELS = {
+    Need.OFFER: Level.DEPOSITOR,
     Need.READ: Level.READER,
     Need.NOTE: Level.READER,
     Need.WRITE: Level.DEPOSITOR,
@@ -48,17 +39,22 @@ _CHANGING = (Need.WRITE, Need.DESIGN, Need.MANAGE, Need.ADMINISTER)
 _NO_ACCESS = "You are not allowed to access this db."  # CouchDB's words; the same whether or not it is there
 
 
-def level_of(principal: Principal, database: str) -> Level:
-    """How much somebody may do in a database: an administrator everything, others nothing so far."""
-    return Level.MANAGER if principal.is_admin and principal.reaches(database) else Level.NONE
+def rights_of(principal: Principal, database: str, lists: InForce) -> Rights:
+    """What somebody may do in a database whose access list is this: an administrator everything.
+
+    A token reaches no other databases than it names; that it may be for reading only, `check` knows.
+    """
+    if not principal.reaches(database):
+        return NO_RIGHTS
+    return ALL_RIGHTS if principal.is_admin else lists.rights_of(principal)
 
 
-def check(principal: Principal, need: Need, database: str | None) -> None:
-    """Refuse (`NotAllowed`) what somebody may not do. `database`: the one in the path, if there is one."""
+def check(principal: Principal, need: Need, database: str | None, lists: InForce) -> None:
+    """Refuse (`NotAllowed`) what somebody may not do. `database`: the one in the path, if there is one, and its `lists`."""
     if need is Need.NOTHING or need is Need.LOGIN:
         return
     if need in _LEVELS:
-        if database is None or level_of(principal, database) < _LEVELS[need]:
+        if database is None or rights_of(principal, database, lists).level < _LEVELS[need]:
             raise NotAllowed(_NO_ACCESS)
     elif not principal.is_admin or not _reaches(principal, database):
         raise NotAllowed("You are not a server admin.")
@@ -66,9 +62,9 @@ def check(principal: Principal, need: Need, database: str | None) -> None:
         raise NotAllowed("this token is for reading only", hint="Ask with another one.")
 
 
-def may_see(principal: Principal, database: str) -> bool:
+def may_see(principal: Principal, database: str, lists: InForce) -> bool:
     """Whether somebody is told that there is such a database."""
-    return level_of(principal, database) > Level.NONE
+    return rights_of(principal, database, lists).level > Level.NONE
 
 
 def _reaches(principal: Principal, database: str | None) -> bool:

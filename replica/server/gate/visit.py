@@ -7,11 +7,16 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 from replica.access import ANONYMOUS, Principal
-from replica.errors import NotAuthenticated
+from replica.errors import NotAllowed, NotAuthenticated
+from replica.rights import InForce
 from replica.server.gate import rights
 from replica.server.gate.rights import Need
 
 KEY = "replica.visit"
+NO_LIST = InForce()
+
+Lists = Callable[[str], InForce]
+"""The access list of a database of that name, as it is now; an absent one if there is no such database. For a thread."""
 
 
 class Way(Enum):
@@ -43,6 +48,8 @@ class Visit:
         self._proven, self._again = proven, again
         self.way = way
         self._demands: list[tuple[Need, str | None]] = []
+        self._lists: Lists | None = None
+        self._looked_at: list[InForce] = []
 
     @property
     def principal(self) -> Principal:
@@ -64,20 +71,58 @@ class Visit:
         """Whether there are no users, and so everybody who asks may do everything."""
         return self.principal.name is None and self.principal.is_admin
 
-    def demand(self, need: Need, database: str | None) -> None:
-        """Refuse (`NotAllowed`, to nobody in particular `NotAuthenticated`) what may not be done; else it is done from now on."""
-        if need is not Need.NOTHING and not self.is_somebody:
-            raise NotAuthenticated("Authentication required.", hint="Say who you are: a name and password, or a token.")
-        rights.check(self.principal, need, database)
+    def depends_on_lists(self, database: str | None) -> bool:
+        """Whether the access list of a database decides what may be done there: an administrator's rights come first."""
+        return database is not None and not self.principal.is_admin
+
+    def demand(self, need: Need, database: str | None, lists: Lists | None = None) -> None:
+        """Refuse (`NotAllowed`, to nobody in particular `NotAuthenticated`) what may not be done; else it is done from now on.
+
+        Where it `depends_on_lists`, this is for a thread.
+        """
+        self._lists = lists or self._lists
+        seen = self._list(database)
+        _check(self.principal, need, database, seen)
         self._demands.append((need, database))
+        self._looked_at.append(seen)
+
+    def _list(self, database: str | None) -> InForce:
+        if database is None or self._lists is None or not self.depends_on_lists(database):
+            return NO_LIST
+        return self._lists(database)
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether an access list has changed since it was looked at. For a thread."""
+        return any(
+            seen is not self._list(database) for (_, database), seen in zip(self._demands, self._looked_at, strict=True)
+        )
 
     def check_again(self) -> None:
         """Refuse (`NotAuthenticated`, `NotAllowed`) to go on with what may not be done any more. For a thread."""
         proven = self._again()
         if proven is None or proven.stamp != self._proven.stamp:
             raise NotAuthenticated("what was shown is not, or no longer, that of a user")
-        for need, database in self._demands:
-            rights.check(proven.principal, need, database)
+        looked_at = [self._list(database) for _, database in self._demands]
+        for (need, database), seen in zip(self._demands, looked_at, strict=True):
+            _check(proven.principal, need, database, seen)
+        self._looked_at = looked_at
+
+
+def _check(principal: Principal, need: Need, database: str | None, lists: InForce) -> None:
+    if need is Need.LOGIN and principal == ANONYMOUS:
+        raise who_are_you()
+    try:
+        rights.check(principal, need, database, lists)
+    except NotAllowed:
+        if principal == ANONYMOUS:
+            raise who_are_you() from None
+        raise
+
+
+def who_are_you() -> NotAuthenticated:
+    """What nobody in particular is told who may not do something."""
+    return NotAuthenticated("Authentication required.", hint="Say who you are: a name and password, or a token.")
 
 
 def visit_of(scope: MutableMapping[str, Any]) -> Visit:

@@ -10,10 +10,12 @@ from starlette.responses import Response
 
 from replica.engine.peer import Batch
 from replica.errors import BadRequest, Replaced, UnsupportedMediaType
+from replica.rights import Level
 from replica.rows import Rows
 from replica.server.call import Call, check_values
 from replica.server.endpoint import Endpoint
 from replica.server.gate.rights import Need
+from replica.server.native.depository import Depository
 from replica.transports.direct import DirectPeer
 from replica.wire import coding
 from replica.wire.messages import MEDIA_TYPE, Message, read, written
@@ -139,12 +141,18 @@ async def changes_in_time(call: Call) -> Response:
     return await run_in_threadpool(_answer, call, "changes", changes, message)
 
 
+def peer_for(call: Call) -> DirectPeer:
+    """The database as whoever asks meets it."""
+    rights = call.rights
+    return Depository(call.peer) if rights.level is Level.DEPOSITOR else call.peer
+
+
 def _endpoint(verb: str, handler: Callable[[Call], Awaitable[Response]], needs: Need) -> Endpoint:
     return Endpoint(("POST",), f"/{{db}}/_replica/{verb}", handler, needs)
 
 
 def _answer(call: Call, verb: str, act: Act, message: Message) -> Response:
-    said = act(call.replica.peer, message)
+    said = act(peer_for(call), message)
     answer, rows = said if isinstance(said, tuple) and isinstance(said[-1], Rows) else (said, None)
     name = said.instance_id if verb == "greet" else message.name or call.replica.identity.instance_id
     chosen = coding_for(call)
@@ -153,11 +161,11 @@ def _answer(call: Call, verb: str, act: Act, message: Message) -> Response:
 
 
 ENDPOINTS = [
-    _resource("greet", greet, Need.NOTE),
+    _resource("greet", greet, Need.OFFER),
     _endpoint("changes", changes_in_time, Need.READ),
     _resource("changes-up-to", changes_up_to),
     _resource("changes-of", changes_of),
-    _resource("missing", missing),
+    _resource("missing", missing, Need.OFFER),
     _resource("changed-leaves", changed_leaves),
     _resource("fetch", fetch),
     _resource("texts", texts),

@@ -1,0 +1,32 @@
+"""What somebody may do in a database, by its access list. Values, no I/O: who is asking is found out elsewhere."""
+
+from replica.rights.access_list import AccessList, check_access_list, read_access_list
+from replica.rights.entry import ANONYMOUS, DEFAULT, GROUP, ROLE, Entry, checked_entry, read_entry
+from replica.rights.in_force import InForce, in_force
+from replica.rights.level import ALL_RIGHTS, NO_RIGHTS, PRIVILEGES, Level, Rights
+from replica.rights.ruling import Rule, refusal, rule_of
+from replica.rights.who import Who
+
+__all__ = [
+    "ALL_RIGHTS",
+    "ANONYMOUS",
+    "DEFAULT",
+    "GROUP",
+    "NO_RIGHTS",
+    "PRIVILEGES",
+    "ROLE",
+    "AccessList",
+    "Entry",
+    "InForce",
+    "Level",
+    "Rights",
+    "Rule",
+    "Who",
+    "check_access_list",
+    "checked_entry",
+    "in_force",
+    "read_access_list",
+    "read_entry",
+    "refusal",
+    "rule_of",
+]

@@ -1,0 +1,53 @@
+"""The access list of a database that is open: read again only when something was written there."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from replica.replica import Replica
+from replica.rights import InForce
+from replica.store.access_list import read_in_force
+from replica.store.glance import Glance
+
+LOG = logging.getLogger("replica.access")
+
+
+class WatchedList:
+    """What counts in one database now. Threads may share it. What cannot be understood is said in the log, once."""
+
+    def __init__(self, replica: Replica) -> None:
+        self._replica = replica
+        self._lock = threading.Lock()
+        self._glance: Glance | None = None  # nobody asks as long as there are no users
+        self._sequence = -1
+        self._now = InForce()
+
+    def now(self) -> InForce:
+        """The list: the same object as before if it says the same."""
+        with self._lock:
+            if self._glance is None:
+                self._glance = Glance(self._replica.file)
+            sequence = self._glance.update_sequence()
+            if sequence != self._sequence:
+                with self._replica.file.read() as connection:
+                    found = read_in_force(connection)
+                self._sequence = sequence
+                if found != self._now:
+                    self._now = found
+                    self._warn()
+            return self._now
+
+    def _warn(self) -> None:
+        for problem in self._now.problems:
+            LOG.warning(
+                "the access list of %s cannot be understood and gives nobody but administrators anything: %s",
+                self._replica.path,
+                problem,
+            )
+
+    def close(self) -> None:
+        """Close what it reads by."""
+        with self._lock:
+            if self._glance is not None:
+                self._glance.close()

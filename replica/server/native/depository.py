@@ -1,0 +1,22 @@
+"""A database as depositors meet it: they bring documents, and learn nothing of what is there."""
+
+from __future__ import annotations
+
+from replica.changes import Offer
+from replica.engine.peer import Greeting
+from replica.transports.direct import DirectPeer
+
+
+class Depository(DirectPeer):
+    """What is asked before something is brought, answered without a look at the documents."""
+
+    def __init__(self, peer: DirectPeer) -> None:
+        super().__init__(peer.file, peer.clock, peer.ruling)
+
+    def greet(self, other: Greeting | None, dry_run: bool = False) -> Greeting:
+        """Who this is, without the UNIDs of what was refused: others may have offered that."""
+        return super().greet(other, dry_run)._replace(refused=[])
+
+    def missing(self, offers: list[Offer]) -> list[Offer]:
+        """All of them: what is here already is passed over when it comes."""
+        return offers
