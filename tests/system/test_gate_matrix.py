@@ -23,7 +23,7 @@ from tests.servers import serving
 pytestmark = pytest.mark.system
 
 PASSWORD = "correct horse"
-NOTHING, LOGIN, READ, NOTE, WRITE = Need.NOTHING, Need.LOGIN, Need.READ, Need.NOTE, Need.WRITE
+NOTHING, LOGIN, OFFER, READ, NOTE, WRITE = Need.NOTHING, Need.LOGIN, Need.OFFER, Need.READ, Need.NOTE, Need.WRITE
 DESIGN, MANAGE, OBSERVE, ADMINISTER = Need.DESIGN, Need.MANAGE, Need.OBSERVE, Need.ADMINISTER
 
 
@@ -38,8 +38,8 @@ class Case(NamedTuple):
 
 def verbs() -> dict[tuple[str, str], Case]:
     """Of our own conversation; 415 is said behind the gate."""
-    needs = {"greet": NOTE, "remember": NOTE, "accept": WRITE}
-    reading = ("changes", "changes-up-to", "changes-of", "missing", "changed-leaves", "fetch", "texts", "snapshot")
+    needs = {"greet": OFFER, "missing": OFFER, "remember": NOTE, "accept": WRITE}
+    reading = ("changes", "changes-up-to", "changes-of", "changed-leaves", "fetch", "texts", "snapshot")
     return {("POST", f"/{{db}}/_replica/{name}"): Case(needs.get(name, READ), 415, {}) for name in (*needs, *reading)}
 
 
@@ -114,17 +114,17 @@ CASES: dict[tuple[str, str], Case] = {
 
 REFUSED = {401, 403, 429}
 CHANGES = {NOTE, WRITE, DESIGN, MANAGE, ADMINISTER}
-IN_DATABASE = {READ, NOTE, WRITE, DESIGN, MANAGE, ADMINISTER}
+IN_DATABASE = {OFFER, READ, NOTE, WRITE, DESIGN, MANAGE, ADMINISTER}
 LETS_THROUGH: dict[str, set[Need]] = {
     "nobody": {NOTHING},
     "a forged cookie": {NOTHING},
     "the cookie of a removed user": {NOTHING},
     "a cookie of another password": {NOTHING},
     "a user without rights": {NOTHING, LOGIN},
-    "a read-only token": {NOTHING, LOGIN, READ, NOTE, OBSERVE},
+    "a read-only token": {NOTHING, LOGIN, OFFER, READ, NOTE, OBSERVE},
     "a token for another database": {NOTHING, LOGIN},
     "a token for this database": {NOTHING, LOGIN, *IN_DATABASE},
-    "a read-only token for this database": {NOTHING, LOGIN, READ, NOTE},
+    "a read-only token for this database": {NOTHING, LOGIN, OFFER, READ, NOTE},
     "an administrator": set(Need),
     "an administrator with a cookie": set(Need),
     "an administrator with a token": set(Need),

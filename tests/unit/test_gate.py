@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 from replica.access import ANONYMOUS, Principal
 from replica.access.principal import ADMIN
 from replica.errors import BadRequest, NotAllowed, NotAuthenticated, TooManyAttempts
+from replica.rights import ALL_RIGHTS, NO_RIGHTS, AccessList, InForce, Level, checked_entry
 from replica.server.connection import KEY, Connection
 from replica.server.gate import attempts, remembered
 from replica.server.gate.attempts import BY_ADDRESS, BY_NAME, Attempts
 from replica.server.gate.cookies import LASTS_S, RENEWED_S, Signed, cookie, read_cookie, set_cookie
 from replica.server.gate.credentials import Certificate, Cookie, Password, Token, shown
 from replica.server.gate.remembered import Remembered
-from replica.server.gate.rights import Level, Need, check, level_of
+from replica.server.gate.rights import Need, check, rights_of
 from replica.server.gate.visit import Proven
 from replica.server.tls import client_name
 
@@ -288,24 +289,60 @@ def test_what_is_remembered_is_bounded_and_holds_no_secret(monkeypatch: pytest.M
 ADMINISTRATOR, USER = Principal("root", frozenset({ADMIN})), Principal("anna", frozenset({"sales", "admin"}))
 
 
-def may(principal: Principal, need: Need, database: str | None = "db") -> bool:
+def lists(**levels: str) -> InForce:
+    """An access list with these entries; `default` is that for all others."""
+    names = {name: "-default-" if name == "default" else name for name in levels}
+    return InForce((AccessList({names[name]: checked_entry(names[name], level) for name, level in levels.items()}),))
+
+
+def may(principal: Principal, need: Need, database: str | None = "db", seen: InForce = InForce()) -> bool:  # noqa: B008
     try:
-        check(principal, need, database)
+        check(principal, need, database, seen)
     except NotAllowed:
         return False
     return True
 
 
-def test_an_administrator_may_do_everything_and_others_nothing() -> None:
+def test_without_a_list_an_administrator_may_do_everything_and_others_nothing() -> None:
     assert all(may(ADMINISTRATOR, need) for need in Need)
     assert {Need.NOTHING, Need.LOGIN} == {need for need in Need if may(USER, need)}
     assert {Need.NOTHING, Need.LOGIN} == {need for need in Need if may(ANONYMOUS, need)}
-    assert [Level.MANAGER, Level.NONE] == [level_of(each, "db") for each in (ADMINISTRATOR, USER)]
+    assert [ALL_RIGHTS, NO_RIGHTS] == [rights_of(each, "db", InForce()) for each in (ADMINISTRATOR, USER)]
+
+
+IN_DATABASE = (Need.OFFER, Need.WRITE, Need.READ, Need.NOTE, Need.DESIGN, Need.MANAGE)
+ENOUGH = {
+    "none": 0,
+    "depositor": 2,
+    "reader": 4,
+    "author": 4,
+    "editor": 4,
+    "designer": 5,
+    "manager": 6,
+}
+
+
+@pytest.mark.parametrize("level", ENOUGH)
+def test_a_level_is_enough_for_these_needs(level: str) -> None:
+    enough = {Need.NOTHING, Need.LOGIN, *IN_DATABASE[: ENOUGH[level]]}
+    assert enough == {need for need in Need if may(USER, need, "db", lists(anna=level))}
+    assert enough == {need for need in Need if may(USER, need, "db", lists(default=level))}
+    assert enough == {need for need in Need if may(ANONYMOUS, need, "db", lists(anonymous=level))}
+    assert all(may(ADMINISTRATOR, need, "db", lists(root=level)) for need in Need), "no list takes anything from them"
+
+
+def test_a_token_narrows_what_the_list_gives() -> None:
+    seen = lists(anna="manager")
+    reading = {need for need in Need if may(USER._replace(read_only=True), need, "db", seen)}
+    assert {Need.NOTHING, Need.LOGIN, Need.OFFER, Need.READ, Need.NOTE} == reading
+    elsewhere = USER._replace(databases=frozenset({"other"}))
+    assert {Need.NOTHING, Need.LOGIN} == {need for need in Need if may(elsewhere, need, "db", seen)}
+    assert Level.NONE is rights_of(elsewhere, "db", seen).level
 
 
 def test_a_token_for_reading_may_read_and_note_how_far_it_came() -> None:
     reading = {need for need in Need if may(ADMINISTRATOR._replace(read_only=True), need)}
-    assert {Need.NOTHING, Need.LOGIN, Need.READ, Need.NOTE, Need.OBSERVE} == reading
+    assert {Need.NOTHING, Need.LOGIN, Need.OFFER, Need.READ, Need.NOTE, Need.OBSERVE} == reading
     assert not may(USER._replace(read_only=True), Need.READ), "it gives nothing that its user has not"
 
 
