@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from replica.access import Directory
 from replica.clock import Clock, system_clock
-from replica.errors import ReplicaError
+from replica.errors import NotAllowed, ReplicaError
 from replica.server import couchdb, monitoring, native
 from replica.server.answers import HARMLESS, answer, problem
 from replica.server.call import Call, decoded
@@ -159,7 +159,8 @@ class _Served:
             try:
                 response = await self._respond(request, stack)
             except ReplicaError as error:
-                response = refusal(error, scope)
+                unnamed = type(error) is NotAllowed and not visit_of(scope).is_somebody
+                response = refusal(who_are_you() if unnamed else error, scope)
             except ClientDisconnect:
                 return  # nobody is there to be answered
             await response(scope, receive, send)
