@@ -44,6 +44,7 @@ GROUPS: dict[str, dict[str, Listed]] = {
     },
     "network": {
         "serve": Listed("serve", "serve the databases of a folder over HTTP"),
+        "acl": Listed("acl", "show or change who may do what in a database"),
         "user add": Listed("user.add", "make a user of a server"),
         "user list": Listed("user.list_", "show the users of a server"),
         "user passwd": Listed("user.passwd", "change the password of a user"),

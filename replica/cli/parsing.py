@@ -16,6 +16,7 @@ PREFIX = "REPLICA_"
 VARIABLES = """\
 Every flag has a variable: REPLICA_DRY_RUN=1 is --dry-run, REPLICA_MAX_DURATION=5m is --max-duration 5m.
 What is on the command line wins; =0 or nothing is as if it were not there."""
+_DEFAULT_ENTRY = "-default-"
 _SHIELD = "\0"  # no word of a command line holds it
 _YES = ("1", "true", "yes", "on")
 _NO = ("0", "false", "no", "off")
@@ -118,11 +119,13 @@ def parse(name: str, words: Sequence[str]) -> tuple[Command, argparse.Namespace]
 
 
 def _shielded(words: Sequence[str]) -> list[str]:
-    """What comes after `--` is no flag, whatever it looks like. argparse forgets that between its two passes."""
-    if "--" not in words:
-        return [*words]
-    at = words.index("--")
-    return [*words[:at], *(_SHIELD + word if word.startswith("-") else word for word in words[at + 1 :])]
+    """What comes after `--` is no flag, whatever it looks like. argparse forgets that between its two passes.
+
+    Nor is a name in an access list that looks like one.
+    """
+    at = words.index("--") if "--" in words else len(words)
+    named = [_SHIELD + word if word == _DEFAULT_ENTRY else word for word in words[:at]]
+    return [*named, *(_SHIELD + word if word.startswith("-") else word for word in words[at + 1 :])]
 
 
 def _bared(value: Any) -> Any:

@@ -2,14 +2,16 @@
 
 from replica.rights.access_list import AccessList, check_access_list, read_access_list
 from replica.rights.entry import ANONYMOUS, DEFAULT, GROUP, ROLE, Entry, checked_entry, read_entry
-from replica.rights.in_force import InForce, in_force
+from replica.rights.in_force import InForce, in_force, said_by
 from replica.rights.level import ALL_RIGHTS, NO_RIGHTS, PRIVILEGES, Level, Rights
 from replica.rights.ruling import Rule, refusal, rule_of
+from replica.rights.security import CLOSED, Security, changed_to, read_security, security_of
 from replica.rights.who import Who
 
 __all__ = [
     "ALL_RIGHTS",
     "ANONYMOUS",
+    "CLOSED",
     "DEFAULT",
     "GROUP",
     "NO_RIGHTS",
@@ -21,12 +23,17 @@ __all__ = [
     "Level",
     "Rights",
     "Rule",
+    "Security",
     "Who",
+    "changed_to",
     "check_access_list",
     "checked_entry",
     "in_force",
     "read_access_list",
     "read_entry",
+    "read_security",
     "refusal",
     "rule_of",
+    "said_by",
+    "security_of",
 ]

@@ -37,10 +37,11 @@ class InForce(NamedTuple):
 
 def in_force(leaves: Iterable[Leaf]) -> InForce:
     """What these leaves of the access list say."""
-    return InForce(tuple(map(_said, live(leaves))))
+    return InForce(tuple(map(said_by, live(leaves))))
 
 
-def _said(leaf: Leaf) -> AccessList | str:
+def said_by(leaf: Leaf) -> AccessList | str:
+    """The list that a leaf is, or why it is none."""
     try:
         return read_access_list(leaf.items)
     except (BadDocument, Corrupt) as error:

@@ -47,6 +47,12 @@ def first_token(new: Path) -> str:
     return str(of_users(new, "token", "list").value[0]["id"])
 
 
+def listed(db: Path) -> Outcome:
+    """An access list with one entry for a user and one for all others."""
+    done("acl", db, "set", "-default-", "reader")
+    return done("acl", db, "set", "anna", "editor", "--role", "approver", "--deny", "delete", "--json")
+
+
 Shape = Callable[[Path, Path, Path], Outcome]
 SHAPES: dict[str, Shape] = {
     "create": lambda a, b, new: done("create", new, "--json"),
@@ -70,6 +76,10 @@ SHAPES: dict[str, Shape] = {
     "resolve-all": lambda a, b, new: done("resolve", a, "--all", "--keep", "newest", "--dry-run", "--json"),
     "history": lambda a, b, new: done("history", a, "--json"),
     "settings": lambda a, b, new: done("settings", a, "--json"),
+    "acl-list": lambda a, b, new: done("acl", a, "list", "--json") if listed(a) else run(),
+    "acl-set": lambda a, b, new: listed(a),
+    "acl-remove": lambda a, b, new: done("acl", a, "remove", "anna", "--json") if listed(a) else run(),
+    "acl-check": lambda a, b, new: done("acl", a, "check", "anna", "--json") if listed(a) else run(),
     "verify": lambda a, b, new: done("verify", a, "--json"),
     "compare": lambda a, b, new: run("verify", a, b, "--json"),
     "compact": lambda a, b, new: done("compact", a, "--json"),

@@ -18,7 +18,7 @@ import pytest
 import replica
 from replica.cli.commands import COMMANDS, FAMILIES, FIRST_WORDS
 from replica.cli.finding import find_command
-from replica.cli.parsing import command_parser, flags_of, variable
+from replica.cli.parsing import command_parser, flags_of, parse, variable
 from tests.house.source import ROOT
 from tests.system.command import PROGRAM, done, run, spawn
 
@@ -64,7 +64,7 @@ def test_help_of_a_command_describes_it_and_shows_an_example_that_parses(name: s
     for line in shown:
         found, rest = find_command(shlex.split(line)[1:])
         assert found is not None
-        command_parser(found)[1].parse_intermixed_args(rest)
+        parse(found, rest)
 
 
 def test_the_version_is_told() -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 import replica
-from tests.asking import Database, House, house
+from tests.asking import Database, House, house, revision
 
 pytestmark = pytest.mark.system
 
@@ -53,7 +54,7 @@ def test_the_limit_of_ancestries_only_grows(db: Database) -> None:
     assert 2000 == db.get("/_revs_limit").body
 
 
-def test_who_may_do_what_is_kept_but_keeps_nobody_out_so_far(db: Database) -> None:
+def test_who_may_do_what_is_said_in_the_access_list(db: Database) -> None:
     assert {} == db.get("/_security").body
     rights = {"admins": {"names": ["ann"], "roles": []}, "members": {"names": [], "roles": ["staff"]}, "more": 5}
     assert (200, {"ok": True}) == db.put("/_security", rights)[:2]
@@ -61,7 +62,65 @@ def test_who_may_do_what_is_kept_but_keeps_nobody_out_so_far(db: Database) -> No
     for bad in ([], 5, {"admins": 5}, {"admins": {"names": "ann"}}, {"members": {"roles": [5]}}):
         assert (400, "bad_request") == db.put("/_security", bad).error[:2]
     assert rights == db.get("/_security").body
-    assert [] == db.get("/_all_docs").body["rows"] + db.get("/_local_docs").body["rows"]
+    listed = [
+        {"name": "ann", "level": "manager"},
+        {"name": "role:staff", "level": "editor"},
+        {"name": "-default-", "level": "none"},
+    ]
+    assert listed == db.get("/_design/access").body["entries"]
+    assert [] == db.get("/_local_docs").body["rows"]
+    before = db.get("/_design/access").body["_rev"]
+    db.put("/_security", rights)
+    assert before == db.get("/_design/access").body["_rev"], "nothing has changed"
+
+
+def test_who_may_do_what_is_told_by_the_entries_when_they_have_changed(db: Database) -> None:
+    db.put("/_security", {"admins": {"names": ["ann"]}, "more": 5})
+    kept = db.get("/_design/access").body
+    assert {"admins": {"names": ["ann"]}, "more": 5} == db.get("/_security").body
+    kept["entries"][0]["name"] = "bob"
+    assert 201 == db.put("/_design/access", kept).status
+    people = {"names": [], "roles": []}
+    assert {"admins": {"names": ["bob"], "roles": []}, "members": people} == db.get("/_security").body
+    groups = {"name": "group:x", "level": "reader"}
+    kept |= {"_rev": db.get("/_design/access").body["_rev"], "entries": [groups]}
+    assert 201 == db.put("/_design/access", kept).status
+    assert 200 == db.put("/_security", {"members": {"names": ["eve"]}}).status
+    assert [groups, {"name": "eve", "level": "editor"}] == db.get("/_design/access").body["entries"][:2]
+
+
+@pytest.mark.parametrize("name", ["group:x", "role:x", "-default-", "anonymous", "", "_x", "a:b"])
+def test_a_name_that_no_user_can_have_is_refused_as_one(name: str, db: Database) -> None:
+    answer = db.put("/_security", {"members": {"names": [name]}})
+    assert (400, "bad_request") == answer.error[:2]
+    assert {} == db.get("/_security").body
+
+
+def test_clashing_lists_are_told_as_what_both_say_and_not_written_over(db: Database) -> None:
+    db.put("/_security", {"admins": {"names": ["ann", "bob"]}})
+    (base,) = [rev for rev, _ in db.leaves("_design/access")]
+    entry = {"level": "manager"}
+    for name, rev in (("ann", "2-a"), ("bob", "2-b")):
+        items = {"entries": [entry | {"name": name}, entry | {"name": "eve"}, {"name": "-default-", "level": "editor"}]}
+        assert [] == db.pushed(revision("_design/access", rev, base.partition("-")[2], **items))
+    people = {"names": [], "roles": []}
+    assert {"admins": {"names": ["eve"], "roles": []}, "members": people} == db.get("/_security").body
+    assert (409, "conflict") == db.put("/_security", {}).error[:2]
+    assert 200 == db.delete("/_design/access?rev=2-b").status
+    assert 200 == db.put("/_security", {}).status
+    assert {} == db.get("/_security").body
+
+
+def test_rights_that_are_said_at_the_same_time_by_many_leave_one_whole_list(db: Database) -> None:
+    def say(n: int) -> int:
+        return db.put("/_security", {"admins": {"names": [f"admin{n}"]}, "members": {"names": [f"member{n}"]}}).status
+
+    with ThreadPoolExecutor(8) as pool:
+        assert {200} == set(pool.map(say, range(24)))
+    said = db.get("/_security").body
+    assert said["admins"]["names"][0][5:] == said["members"]["names"][0][6:]
+    assert 1 == len(db.leaves("_design/access"))
+    assert 3 == len(db.get("/_design/access").body["entries"])
 
 
 NOT_OFFERED = [

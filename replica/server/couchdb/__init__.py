@@ -10,6 +10,7 @@ from replica.server.couchdb import (
     lists,
     refusals,
     root,
+    security,
     session,
     upkeep,
 )
@@ -25,6 +26,7 @@ ENDPOINTS = [
     *finding.ENDPOINTS,
     *indexes.ENDPOINTS,
     *upkeep.ENDPOINTS,
+    *security.ENDPOINTS,
     *refusals.EARLY,
     *documents.ENDPOINTS,
     *refusals.LATE,
