@@ -27,7 +27,7 @@ from replica.server.gate.gate import Gate
 from replica.server.gate.gated import Gated
 from replica.server.gate.refusal import refusal
 from replica.server.gate.rights import Need
-from replica.server.gate.visit import visit_of, who_are_you
+from replica.server.gate.visit import Visit, visit_of, who_are_you
 from replica.server.metrics import Metrics
 from replica.server.origins import Origins
 from replica.server.routing import Routes
@@ -168,13 +168,13 @@ class _Served:
     async def _respond(self, request: Request, stack: ExitStack) -> Response:
         held = None
         name = decoded(request.path_params["db"]) if "db" in request.path_params else None
-        visit, lists = visit_of(request.scope), self._server.catalogue.access_list
-        if visit.depends_on_lists(name):
-            await run_in_threadpool(visit.demand, self.endpoint.needs, name, lists)
+        visit = visit_of(request.scope)
+        if name is not None and visit.depends_on_lists(name):
+            held = await run_in_threadpool(self._enter, visit, name, stack)
         else:
             visit.demand(self.endpoint.needs, name)
-        if name is not None and self.endpoint.opens_database:
-            held = await self._held(name, stack)
+            if name is not None and self.endpoint.opens_database:
+                held = await self._held(name, stack)
         return await self.endpoint.handler(Call(request, self._server, held))
 
     async def _held(self, name: str, stack: ExitStack) -> Held:
@@ -183,6 +183,12 @@ class _Served:
         if catalogue.is_at_hand(name):
             return stack.enter_context(catalogue.use(name))
         return await run_in_threadpool(stack.enter_context, catalogue.use(name))
+
+    def _enter(self, visit: Visit, name: str, stack: ExitStack) -> Held | None:
+        """The database, if it is needed, after the visit was judged by its access list."""
+        catalogue = self._server.catalogue
+        visit.demand(self.endpoint.needs, name, catalogue.access_list)
+        return stack.enter_context(catalogue.use(name)) if self.endpoint.opens_database else None
 
 
 def _is_open(request: Request) -> bool:

@@ -139,6 +139,23 @@ def test_law_1_two_managers_who_clash_leave_everybody_what_both_give(tmp_path: P
             assert 201 == made.ask(None, "PUT", "/y", {}).status_code
 
 
+def test_law_3_no_policy_merges_two_access_lists(tmp_path: Path) -> None:
+    """Not even where they changed different items: nobody has said what both together say."""
+    with replica.create(tmp_path / "a.db") as a:
+        a.settings["conflict-policy"] = "merge"
+        a.put(entries(anna="reader") | {"$ConflictAction": "merge"}, unid=LIST)
+        with a.copy(tmp_path / "b.db") as b:
+            b.settings["conflict-policy"] = "merge"
+            for db, changed in ((a, entries(anna="manager")), (b, {"Note": 1})):
+                document = db.get(LIST)
+                document.items |= changed
+                db.put(document)
+            report = replica.replicate(a, b)
+            assert report.pull is not None
+            assert (0, 1) == (report.pull.merged, report.pull.conflicts)
+            assert 1 == len(list(a.conflicts())) == len(list(b.conflicts()))
+
+
 def test_law_8_a_list_that_cannot_be_read_is_kept_and_gives_nobody_anything(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
