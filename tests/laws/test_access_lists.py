@@ -115,12 +115,12 @@ def test_law_8_a_depositor_learns_nothing_of_what_is_there(tmp_path: Path) -> No
 
 
 def test_law_1_two_managers_who_clash_leave_everybody_what_both_give(tmp_path: Path) -> None:
-    with hub(tmp_path, "anna", "bob") as made:
+    with hub(tmp_path, "anna", "bob", "carl") as made:
         made.grant(anna="manager", bob="manager")
         with laptop_of(made, tmp_path, "", "a") as a, laptop_of(made, tmp_path, "", "b") as b:
             for who, db, levels in (
-                ("anna", a, {"anna": "manager", "bob": "manager", "default": "editor"}),
-                ("bob", b, {"anna": "manager", "bob": "reader", "default": "reader"}),
+                ("anna", a, {"anna": "manager", "bob": "manager", "default": "editor", "carl": "none"}),
+                ("bob", b, {"anna": "manager", "bob": "reader", "default": "reader", "carl": "editor"}),
             ):
                 db.settings["conflict-policy"] = "merge"
                 changed = db.get(LIST)
@@ -129,6 +129,7 @@ def test_law_1_two_managers_who_clash_leave_everybody_what_both_give(tmp_path: P
                 assert {} == made.push(db, who).refused
             assert 200 == made.ask(None, "GET", "").status_code
             assert 401 == made.ask(None, "PUT", "/x", {}).status_code, "one of them gives no more than reading"
+            assert 403 == made.ask("carl", "GET", "").status_code, "the other one gives this user nothing"
             assert 403 == made.ask("bob", "PUT", "/x", {}).status_code
             assert 201 == made.ask("anna", "PUT", "/x", {}).status_code
             for db, who in ((a, "anna"), (b, "bob")):
