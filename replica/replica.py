@@ -351,7 +351,7 @@ class Replica:
             return all_sessions(connection)
 
     def refused(self) -> list[Failure]:
-        """What peers offered and was not taken: too large, or damaged. It is asked for again by every replication."""
+        """What peers offered and was not taken: too large, damaged or not allowed. Every replication asks again."""
         with self._file.read() as connection:
             return refused(connection)
 

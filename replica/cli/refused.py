@@ -10,8 +10,8 @@ from replica.cli.network import opened
 from replica.cli.terminal import Terminal
 
 DESCRIPTION = """\
-Show the revisions that other replicas offered and this one did not take, and why: too large, or damaged. Every
-replication asks for them again, so that they arrive when the reason is gone."""
+Show the revisions that other replicas offered and this one did not take, and why: too large, damaged, or not allowed to
+whoever offered them. Every replication asks for them again, so that they arrive when the reason is gone."""
 EXAMPLE = "replicate refused orders.db"
 
 
