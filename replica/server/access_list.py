@@ -51,3 +51,4 @@ class WatchedList:
         with self._lock:
             if self._glance is not None:
                 self._glance.close()
+                self._glance = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, MutableMapping
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any, NamedTuple
 
@@ -38,6 +39,15 @@ class Proven(NamedTuple):
         return f"Proven({self.principal.name!r})"
 
 
+@dataclass(slots=True)
+class _Demand:
+    """What is being done, and the access list by which it was allowed."""
+
+    need: Need
+    database: str | None
+    seen: InForce
+
+
 class Visit:
     """Who asks, and the `way` that was proved by; None if nobody in particular asks.
 
@@ -47,9 +57,8 @@ class Visit:
     def __init__(self, proven: Proven, way: Way | None, again: Callable[[], Proven | None]) -> None:
         self._proven, self._again = proven, again
         self.way = way
-        self._demands: list[tuple[Need, str | None]] = []
+        self._demands: list[_Demand] = []  # one thread adds to it while another looks at it again
         self._lists: Lists | None = None
-        self._looked_at: list[InForce] = []
 
     @property
     def principal(self) -> Principal:
@@ -83,8 +92,7 @@ class Visit:
         self._lists = lists or self._lists
         seen = self._list(database)
         _check(self.principal, need, database, seen)
-        self._demands.append((need, database))
-        self._looked_at.append(seen)
+        self._demands.append(_Demand(need, database, seen))
 
     def _list(self, database: str | None) -> InForce:
         if database is None or self._lists is None or not self.depends_on_lists(database):
@@ -94,19 +102,17 @@ class Visit:
     @property
     def is_outdated(self) -> bool:
         """Whether an access list has changed since it was looked at. For a thread."""
-        return any(
-            seen is not self._list(database) for (_, database), seen in zip(self._demands, self._looked_at, strict=True)
-        )
+        return any(each.seen is not self._list(each.database) for each in tuple(self._demands))
 
     def check_again(self) -> None:
         """Refuse (`NotAuthenticated`, `NotAllowed`) to go on with what may not be done any more. For a thread."""
         proven = self._again()
         if proven is None or proven.stamp != self._proven.stamp:
             raise NotAuthenticated("what was shown is not, or no longer, that of a user")
-        looked_at = [self._list(database) for _, database in self._demands]
-        for (need, database), seen in zip(self._demands, looked_at, strict=True):
-            _check(proven.principal, need, database, seen)
-        self._looked_at = looked_at
+        for each in tuple(self._demands):
+            seen = self._list(each.database)
+            _check(proven.principal, each.need, each.database, seen)
+            each.seen = seen
 
 
 def _check(principal: Principal, need: Need, database: str | None, lists: InForce) -> None:
