@@ -168,11 +168,11 @@ class _Served:
     async def _respond(self, request: Request, stack: ExitStack) -> Response:
         held = None
         name = decoded(request.path_params["db"]) if "db" in request.path_params else None
-        visit = visit_of(request.scope)
-        if name is not None and visit.depends_on_lists(name):
+        visit, catalogue = visit_of(request.scope), self._server.catalogue
+        if name is not None and visit.depends_on_lists(name) and not catalogue.is_at_hand(name):
             held = await run_in_threadpool(self._enter, visit, name, stack)
-        else:
-            visit.demand(self.endpoint.needs, name)
+        else:  # no more than a glance at the list, unless something was written: then a small document is read
+            visit.demand(self.endpoint.needs, name, catalogue.access_list)
             if name is not None and self.endpoint.opens_database:
                 held = await self._held(name, stack)
         return await self.endpoint.handler(Call(request, self._server, held))

@@ -87,7 +87,7 @@ class Visit:
     def demand(self, need: Need, database: str | None, lists: Lists | None = None) -> None:
         """Refuse (`NotAllowed`, to nobody in particular `NotAuthenticated`) what may not be done; else it is done from now on.
 
-        Where it `depends_on_lists`, this is for a thread.
+        Where it `depends_on_lists`, and the database has to be opened, this is for a thread.
         """
         self._lists = lists or self._lists
         seen = self._list(database)
