@@ -20,7 +20,7 @@ CODES = {
     2: "Mistake BadSettings BadSelector BadRequest UnsupportedMediaType IllegalName",
     5: "DiskError Busy TransportError Unreachable TimedOut Garbled TooManyAttempts",
     7: "LimitReached",
-    8: "Refused StaleRevision Exists NotAllowed ReadOnly Paused BadDocument BadMember IllegalUnid TooLarge "
+    8: "Refused StaleRevision Exists NotAllowed ReadOnly Paused BadDocument BadAccessList BadMember IllegalUnid TooLarge "
     "NotSupported AttachmentsNotSupported",
     9: "Unsafe NotAReplica WithItself SuddenlyEmpty HardLinked Replaced",
     10: "NotFound",
