@@ -10,13 +10,15 @@ import httpx2
 import pytest
 
 import replica
-from replica.rights import Level
-from tests.hubs import LIST, Hub, entries, hub
+from replica.errors import NotAllowed
+from replica.rights import Level, checked_entry
+from tests.hubs import LIST, SCHEMES, Hub, entries, hub
 from tests.system.test_gate import WHOLE, feed
 from tests.system.test_gate_matrix import (
     ADMINISTER,
     CASES,
     CHANGES,
+    COPY,
     DESIGN,
     LOGIN,
     MANAGE,
@@ -36,6 +38,7 @@ LEVELS = {level.word: level for level in Level}
 ENOUGH = {
     OFFER: Level.DEPOSITOR,
     READ: Level.READER,
+    COPY: Level.READER,
     NOTE: Level.READER,
     WRITE: Level.DEPOSITOR,
     DESIGN: Level.DESIGNER,
@@ -97,6 +100,30 @@ def test_a_user_of_a_level_gets_what_it_allows_and_no_more(level: str, world: Hu
     with replica.open(world.path) as db:
         assert (LEVELS[level] in (Level.NONE, Level.READER)) == ("fresh" not in db)
         assert {"n": 1} == db.get("part").items
+
+
+def test_whom_replicating_is_denied_reads_and_writes_but_copies_nothing(world: Hub) -> None:
+    anew(world)
+    with replica.open(world.path) as there:
+        found = there.get(LIST)
+        found.items = {"entries": [checked_entry("reader", "reader", deny=["replicate"]).to_json()]}
+        there.put(found)
+    wrong = []
+    headers = {"Authorization": f"Bearer {world.token('reader')}"}
+    with httpx2.Client(base_url=world.url, trust_env=False, timeout=60, headers=headers) as web:
+        for (method, path), case in CASES.items():
+            if case.need is NOTE:
+                continue
+            status = 403 if case.need is COPY else expected("reader", method, path, case)
+            answered = _bare(web, method, path, case)
+            if status != answered.status_code:
+                wrong.append((method, path, status, answered.status_code, answered.text))
+    assert [] == wrong
+    with replica.open(world.path) as there, there.copy(world.folder / "copy.database") as here:
+        there.put({}, unid="more")
+        for scheme in SCHEMES:
+            with pytest.raises(NotAllowed, match="not allowed to replicate"):
+                world.pull(here, "reader", scheme)
 
 
 def _bare(web: httpx2.Client, method: str, path: str, case: Case) -> httpx2.Response:

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.system
 
 PASSWORD = "correct horse"
 NOTHING, LOGIN, OFFER, READ, NOTE, WRITE = Need.NOTHING, Need.LOGIN, Need.OFFER, Need.READ, Need.NOTE, Need.WRITE
-DESIGN, MANAGE, OBSERVE, ADMINISTER = Need.DESIGN, Need.MANAGE, Need.OBSERVE, Need.ADMINISTER
+COPY, DESIGN, MANAGE, OBSERVE, ADMINISTER = Need.COPY, Need.DESIGN, Need.MANAGE, Need.OBSERVE, Need.ADMINISTER
 
 
 class Case(NamedTuple):
@@ -39,8 +39,8 @@ class Case(NamedTuple):
 def verbs() -> dict[tuple[str, str], Case]:
     """Of our own conversation; 415 is said behind the gate."""
     needs = {"greet": OFFER, "missing": OFFER, "remember": NOTE, "accept": WRITE}
-    reading = ("changes", "changes-up-to", "changes-of", "changed-leaves", "fetch", "texts", "snapshot")
-    return {("POST", f"/{{db}}/_replica/{name}"): Case(needs.get(name, READ), 415, {}) for name in (*needs, *reading)}
+    copying = ("changes", "changes-up-to", "changes-of", "changed-leaves", "fetch", "texts", "snapshot")
+    return {("POST", f"/{{db}}/_replica/{name}"): Case(needs.get(name, COPY), 415, {}) for name in (*needs, *copying)}
 
 
 def not_offered() -> dict[tuple[str, str], Case]:
@@ -68,14 +68,14 @@ CASES: dict[tuple[str, str], Case] = {
     ("GET", "/_uuids"): Case(LOGIN, 200),
     ("GET", "/_replicate"): Case(LOGIN, 501),
     ("POST", "/_replicate"): Case(LOGIN, 501, {}),
-    ("GET", "/{db}/_changes"): Case(READ, 200),
-    ("POST", "/{db}/_changes"): Case(READ, 200, {}),
+    ("GET", "/{db}/_changes"): Case(COPY, 200),
+    ("POST", "/{db}/_changes"): Case(COPY, 200, {}),
     ("PUT", "/{db}"): Case(ADMINISTER, 412),
     ("DELETE", "/{db}"): Case(ADMINISTER, 200),
     ("GET", "/{db}"): Case(READ, 200),
     ("POST", "/{db}"): Case(WRITE, 201, {"n": 2}),
     ("POST", "/{db}/_bulk_docs"): Case(WRITE, 201, {"docs": [{"_id": "new"}]}),
-    ("POST", "/{db}/_bulk_get"): Case(READ, 200, {"docs": [{"id": "part"}]}),
+    ("POST", "/{db}/_bulk_get"): Case(COPY, 200, {"docs": [{"id": "part"}]}),
     ("POST", "/{db}/_revs_diff"): Case(READ, 200, {"part": ["1-a"]}),
     ("POST", "/{db}/_missing_revs"): Case(READ, 200, {"part": ["1-a"]}),
     ("GET", "/{db}/_all_docs"): Case(READ, 200),
@@ -114,17 +114,17 @@ CASES: dict[tuple[str, str], Case] = {
 
 REFUSED = {401, 403, 429}
 CHANGES = {NOTE, WRITE, DESIGN, MANAGE, ADMINISTER}
-IN_DATABASE = {OFFER, READ, NOTE, WRITE, DESIGN, MANAGE, ADMINISTER}
+IN_DATABASE = {OFFER, READ, COPY, NOTE, WRITE, DESIGN, MANAGE, ADMINISTER}
 LETS_THROUGH: dict[str, set[Need]] = {
     "nobody": {NOTHING},
     "a forged cookie": {NOTHING},
     "the cookie of a removed user": {NOTHING},
     "a cookie of another password": {NOTHING},
     "a user without rights": {NOTHING, LOGIN},
-    "a read-only token": {NOTHING, LOGIN, OFFER, READ, NOTE, OBSERVE},
+    "a read-only token": {NOTHING, LOGIN, OFFER, READ, COPY, NOTE, OBSERVE},
     "a token for another database": {NOTHING, LOGIN},
     "a token for this database": {NOTHING, LOGIN, *IN_DATABASE},
-    "a read-only token for this database": {NOTHING, LOGIN, OFFER, READ, NOTE},
+    "a read-only token for this database": {NOTHING, LOGIN, OFFER, READ, COPY, NOTE},
     "an administrator": set(Need),
     "an administrator with a cookie": set(Need),
     "an administrator with a token": set(Need),

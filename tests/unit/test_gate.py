@@ -310,15 +310,15 @@ def test_without_a_list_an_administrator_may_do_everything_and_others_nothing() 
     assert [ALL_RIGHTS, NO_RIGHTS] == [rights_of(each, "db", InForce()) for each in (ADMINISTRATOR, USER)]
 
 
-IN_DATABASE = (Need.OFFER, Need.WRITE, Need.READ, Need.NOTE, Need.DESIGN, Need.MANAGE)
+IN_DATABASE = (Need.OFFER, Need.WRITE, Need.READ, Need.COPY, Need.NOTE, Need.DESIGN, Need.MANAGE)
 ENOUGH = {
     "none": 0,
     "depositor": 2,
-    "reader": 4,
-    "author": 4,
-    "editor": 4,
-    "designer": 5,
-    "manager": 6,
+    "reader": 5,
+    "author": 5,
+    "editor": 5,
+    "designer": 6,
+    "manager": 7,
 }
 
 
@@ -334,7 +334,7 @@ def test_a_level_is_enough_for_these_needs(level: str) -> None:
 def test_a_token_narrows_what_the_list_gives() -> None:
     seen = lists(anna="manager")
     reading = {need for need in Need if may(USER._replace(read_only=True), need, "db", seen)}
-    assert {Need.NOTHING, Need.LOGIN, Need.OFFER, Need.READ, Need.NOTE} == reading
+    assert {Need.NOTHING, Need.LOGIN, Need.OFFER, Need.READ, Need.COPY, Need.NOTE} == reading
     elsewhere = USER._replace(databases=frozenset({"other"}))
     assert {Need.NOTHING, Need.LOGIN} == {need for need in Need if may(elsewhere, need, "db", seen)}
     assert Level.NONE is rights_of(elsewhere, "db", seen).level
@@ -342,7 +342,7 @@ def test_a_token_narrows_what_the_list_gives() -> None:
 
 def test_a_token_for_reading_may_read_and_note_how_far_it_came() -> None:
     reading = {need for need in Need if may(ADMINISTRATOR._replace(read_only=True), need)}
-    assert {Need.NOTHING, Need.LOGIN, Need.OFFER, Need.READ, Need.NOTE, Need.OBSERVE} == reading
+    assert {Need.NOTHING, Need.LOGIN, Need.OFFER, Need.READ, Need.COPY, Need.NOTE, Need.OBSERVE} == reading
     assert not may(USER._replace(read_only=True), Need.READ), "it gives nothing that its user has not"
 
 

@@ -140,7 +140,7 @@ def _diff(call: Call, body: Mapping[str, list[Json]]) -> dict[str, dict[str, lis
 
 ENDPOINTS = [
     Endpoint(("POST",), "/{db}/_bulk_docs", bulk_docs, Need.WRITE),
-    Endpoint(("POST",), "/{db}/_bulk_get", bulk_get, Need.READ, ("revs", "latest", "attachments")),
+    Endpoint(("POST",), "/{db}/_bulk_get", bulk_get, Need.COPY, ("revs", "latest", "attachments")),
     Endpoint(("POST",), "/{db}/_revs_diff", revs_diff, Need.READ),
     Endpoint(("POST",), "/{db}/_missing_revs", missing_revs, Need.READ),
 ]

@@ -102,4 +102,4 @@ PARAMETERS = (
     "view",
 )
 
-ENDPOINTS = [Endpoint(("GET", "POST"), "/{db}/_changes", changes, Need.READ, PARAMETERS)]
+ENDPOINTS = [Endpoint(("GET", "POST"), "/{db}/_changes", changes, Need.COPY, PARAMETERS)]

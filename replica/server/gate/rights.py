@@ -19,6 +19,7 @@ class Need(Enum):
     LOGIN = "login"  # to be anybody who is known
     OFFER = "offer"  # to say what one has, and learn of it alone whether it is wanted
     READ = "read"
+    COPY = "copy"  # to read all of it one after the other, as a replication does
     NOTE = "note"  # to read, and write down how far a replication came: that is no change of the database
     WRITE = "write"  # of which documents is judged one by one
     DESIGN = "design"
@@ -30,6 +31,7 @@ class Need(Enum):
 _LEVELS = {
     Need.OFFER: Level.DEPOSITOR,
     Need.READ: Level.READER,
+    Need.COPY: Level.READER,
     Need.NOTE: Level.READER,
     Need.WRITE: Level.DEPOSITOR,
     Need.DESIGN: Level.DESIGNER,
@@ -54,8 +56,11 @@ def check(principal: Principal, need: Need, database: str | None, lists: InForce
     if need is Need.NOTHING or need is Need.LOGIN:
         return
     if need in _LEVELS:
-        if database is None or rights_of(principal, database, lists).level < _LEVELS[need]:
+        rights = rights_of(principal, database, lists) if database is not None else NO_RIGHTS
+        if rights.level < _LEVELS[need]:
             raise NotAllowed(_NO_ACCESS)
+        if need is Need.COPY and "replicate" in rights.denied:
+            raise NotAllowed("You are not allowed to replicate this db.", hint="Ask a manager of it for the privilege.")
     elif not principal.is_admin or not _reaches(principal, database):
         raise NotAllowed("You are not a server admin.")
     if principal.read_only and need in _CHANGING:

@@ -120,7 +120,7 @@ def coding_for(call: Call) -> str:
     return coding.chosen(call.request.headers.get("accept-encoding", ""))
 
 
-def _resource(verb: str, act: Act, needs: Need = Need.READ) -> Endpoint:
+def _resource(verb: str, act: Act, needs: Need = Need.COPY) -> Endpoint:
     async def handler(call: Call) -> Response:
         message = await heard(call, verb)
         response = await run_in_threadpool(_answer, call, verb, act, message)
@@ -162,7 +162,7 @@ def _answer(call: Call, verb: str, act: Act, message: Message) -> Response:
 
 ENDPOINTS = [
     _resource("greet", greet, Need.OFFER),
-    _endpoint("changes", changes_in_time, Need.READ),
+    _endpoint("changes", changes_in_time, Need.COPY),
     _resource("changes-up-to", changes_up_to),
     _resource("changes-of", changes_of),
     _resource("missing", missing, Need.OFFER),

@@ -46,4 +46,4 @@ async def _sent(pieces: Iterator[bytes], stack: ExitStack) -> AsyncGenerator[byt
                 yield piece
 
 
-ENDPOINTS = [Endpoint(("POST",), "/{db}/_replica/snapshot", snapshot, Need.READ)]
+ENDPOINTS = [Endpoint(("POST",), "/{db}/_replica/snapshot", snapshot, Need.COPY)]
