@@ -93,12 +93,13 @@ def _permitted(rule: Rule, before: list[Leaf], offered: list[Leaf], limit: int, 
 def _unite(writer: Writer, here: list[Stored], offered: list[Leaf], policy: Json, limit: int, tally: Tally) -> None:
     before = [row.leaf for row in here]
     after = unite(before, list(_told_apart(before, offered, tally)), limit)
+    if {id(leaf) for leaf in after} == {id(leaf) for leaf in before}:
+        return  # what adds nothing is no reason to merge what was here before, either
     if len(after) > 1 and policy_for(after, policy) == "merge":
         after, merged = settle(after, limit)
         tally.merged += merged
-    if {id(leaf) for leaf in after} != {id(leaf) for leaf in before}:
-        writer.put(here, after)
-        tally.count(before, after)
+    writer.put(here, after)
+    tally.count(before, after)
 
 
 def _told_apart(before: list[Leaf], offered: list[Leaf], tally: Tally) -> Iterator[Leaf]:

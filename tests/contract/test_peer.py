@@ -226,6 +226,19 @@ def test_accepting_twice_changes_nothing(peer: Peer) -> None:
     assert before == peer.greet(None).update_seq
 
 
+@ours("a CouchDB merges nothing")
+def test_what_adds_nothing_is_no_reason_to_merge_what_is_there(here: replica.Replica, peer: Peer) -> None:
+    base = next_revision("a", [], b'{"x":0,"y":0}', 1, LIMIT)
+    both = [next_revision("a", [base], items, 2, LIMIT) for items in (b'{"x":1,"y":0}', b'{"x":0,"y":1}')]
+    peer.accept(batch(*both), dry_run=False)
+    here.settings["conflict-policy"] = "merge"
+    before = peer.greet(None).update_seq
+    assert 0 == peer.accept(batch(base), dry_run=False).merged
+    assert before == peer.greet(None).update_seq
+    new = next_revision("a", [base], b'{"x":0,"y":0,"z":1}', 3, LIMIT)
+    assert 2 == peer.accept(batch(new), dry_run=False).merged, "now all of them are"
+
+
 def test_a_dry_run_counts_and_takes_nothing(peer: Peer) -> None:
     assert 1 == peer.accept(batch(first()), dry_run=True).added
     assert [] == offers(peer)

@@ -1,15 +1,15 @@
-"""What the soak found and nobody has understood yet: kept here until it is."""
+"""Histories that the soak found, too long to be told in words."""
 
 from __future__ import annotations
-
-import pytest
 
 from tests.property.test_interruption import Interruptions
 
 
-@pytest.mark.xfail(raises=AssertionError, reason="a bug of the library or of its oracle: not known yet", strict=False)
 def test_somebody_writes_while_several_leaves_are_merged() -> None:
-    """Found by the soak (seed 20261125): after the last step the target's leaves are none that the oracle foresees."""
+    """What is offered may have moved on when it is fetched, and a covered leaf comes alone (seed 20261125).
+
+    It adds nothing, so nothing that was there before is merged because of it.
+    """
     state = Interruptions()
     try:
         state.begin(count=3, clocks=("absurd", "absurd"), batch=1000, policies=("conflict",), memory=False, end=10142)
@@ -54,4 +54,4 @@ def test_somebody_writes_while_several_leaves_are_merged() -> None:
         state.meddle_at_target(at=3, change={"a": 1}, direction="pull", other=3, who=0)
         state.meddle(at=4, change={"$ConflictAction": "conflict"}, direction="pull", lane="general", other=7, who=2)
     finally:
-        state.teardown()  # it is broken by then, and only put away
+        state.teardown()
