@@ -21,7 +21,7 @@ from replica.errors import AttachmentsNotSupported, BadDocument, DiskError, NotA
 from replica.splitting import elements
 from replica.store.faults import file_errors
 from replica.store.loading import Entry, Reader
-from replica.store.publish import new_file
+from replica.store.publish import SHARED, new_file
 
 ROOM = 64 * 2**10  # what a line may have beyond the largest document: `_id`, `_rev`, spaces
 CHUNK = 2**20
@@ -253,7 +253,7 @@ def new_lines(path: str) -> Iterator[Callable[[str], object]]:
 
     A name that ends with ``.gz`` makes it compressed.
     """
-    with new_file(path) as unfinished, file_errors(path), ExitStack() as stack:
+    with new_file(path, SHARED) as unfinished, file_errors(path), ExitStack() as stack:
         out: Any = stack.enter_context(open(unfinished, "wb"))
         if path.endswith(".gz"):
             out = stack.enter_context(gzip.GzipFile(filename="", mode="wb", fileobj=out, mtime=0, compresslevel=6))

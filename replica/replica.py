@@ -24,7 +24,6 @@ from replica.store.identity import Identity, found, new_unid, read_identity
 from replica.store.leaves import update_sequence, winner_of
 from replica.store.loading import Entry, ImportReport, Reader, load, numbered
 from replica.store.opening import create_file, open_file, upgrade_file
-from replica.store.publish import MODE
 from replica.store.reading import (
     conflict_documents,
     count_all,
@@ -58,6 +57,7 @@ def create(
 ) -> Replica:
     """Make a new database, of which the file at `path` is the first replica. `Exists` if there is a file already.
 
+    Its owner alone can open it (mode 0600) until `chmod` says otherwise; copies and backups are as private as it is.
     ``":memory:"`` makes one that is gone when it is closed. `busy_timeout`: how many seconds to wait for other writers.
     """
     return create_empty(path, None, title, clock, busy_timeout)
@@ -69,12 +69,11 @@ def create_empty(
     title: str,
     clock: Clock,
     busy_timeout: float = BUSY_TIMEOUT_S,
-    mode: int = MODE,
 ) -> Replica:
-    """Make an empty replica of the database `replica_id`, or of a new one, in a file of that `mode`. `Exists`."""
+    """Make an empty replica of the database `replica_id`, or of a new one, in a file for its owner alone. `Exists`."""
     check_setting("title", title)
     file = create_file(
-        os.fsdecode(path), busy_timeout, lambda connection: found(connection, clock(), title, replica_id), mode
+        os.fsdecode(path), busy_timeout, lambda connection: found(connection, clock(), title, replica_id)
     )
     return Replica(file, clock)
 

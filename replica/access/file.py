@@ -16,11 +16,11 @@ from replica.leaf import Leaf
 from replica.replica import Replica, create_empty, open_path
 from replica.store.glance import Glance
 from replica.store.leaves import leaves_of
+from replica.store.publish import PRIVATE
 from replica.store.reading import conflicted_unids, live_leaves
 
 NAME = "_users.db"  # CouchDB's name; no database with such a name is served
 TITLE = "Users"
-PRIVATE = 0o600
 
 LOG = logging.getLogger("replica.access")
 
@@ -85,7 +85,7 @@ class UsersFile:
         found = self.replica()
         if found is None:
             with suppress(Exists):
-                create_empty(self.path, None, TITLE, self._clock, mode=PRIVATE).close()
+                create_empty(self.path, None, TITLE, self._clock).close()
             found = self.replica()
         assert found is not None
         return found

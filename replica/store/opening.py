@@ -13,7 +13,7 @@ from sqlalchemy.pool import NullPool
 
 from replica.errors import Corrupt, HardLinked, NotADatabase, NotFound, ReadOnly, TooOld
 from replica.store.faults import translated
-from replica.store.publish import MODE, forget_logs, forget_unfinished, new_file, real_path
+from replica.store.publish import forget_logs, forget_unfinished, new_file, real_path
 from replica.store.schema import check_schema, create_schema, upgrade_schema
 from replica.store.sqlite import MEMORY, SQLiteFile, make_engine
 from replica.store.tables import APPLICATION_ID, BACKUP_ID
@@ -60,7 +60,7 @@ def open_file(path: str, busy_timeout: float) -> SQLiteFile:
     return file
 
 
-def create_file(path: str, busy_timeout: float, fill: Callable[[Connection], None], mode: int = MODE) -> SQLiteFile:
+def create_file(path: str, busy_timeout: float, fill: Callable[[Connection], None]) -> SQLiteFile:
     """A new file with tables, and with what `fill` writes there before anyone can see it; `Exists` if the name is taken."""
     if path == MEMORY:
         file = SQLiteFile(MEMORY, busy_timeout)
@@ -69,7 +69,7 @@ def create_file(path: str, busy_timeout: float, fill: Callable[[Connection], Non
             fill(transaction)
         return file
     path = real_path(path)
-    with new_file(path, mode) as unfinished, translated(path), unfinished_engine(unfinished).begin() as transaction:
+    with new_file(path) as unfinished, translated(path), unfinished_engine(unfinished).begin() as transaction:
         create_schema(transaction)
         fill(transaction)
     return open_file(path, busy_timeout)

@@ -12,7 +12,8 @@ from replica.errors import Exists, Mistake, NotFound
 from replica.store.faults import file_errors
 
 ROOM = len(".12345678.new-journal")  # what is added to the names of files
-MODE = 0o666  # of a new file, without what the umask takes away
+PRIVATE = 0o600  # of a new replica: who can open the file is its manager
+SHARED = 0o666  # of an ordinary file, without what the umask takes away
 
 
 @contextmanager
@@ -31,7 +32,7 @@ def real_path(path: str) -> str:
 
 
 @contextmanager
-def new_file(path: str, mode: int = MODE) -> Iterator[str]:
+def new_file(path: str, mode: int = PRIVATE) -> Iterator[str]:
     """The name of a file to fill and close; when the block has ended it is at `path` and survives a power cut.
 
     Nobody may do more with it, at any moment, than `mode` and the umask say.
@@ -87,9 +88,9 @@ def forget_logs(path: str) -> None:
 def mode_of(path: str) -> int:
     """Who may do what with a file that is made from the one at `path`: nobody but its owner more than with that."""
     try:
-        return os.stat(path).st_mode & MODE | 0o600
+        return os.stat(path).st_mode & SHARED | PRIVATE
     except OSError:
-        return MODE
+        return PRIVATE
 
 
 def _touch(path: str, mode: int) -> None:

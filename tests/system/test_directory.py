@@ -22,7 +22,7 @@ from replica.access.passwords import hash_password
 from replica.canonical import canonical
 from replica.errors import BadSettings, Corrupt, Exists, IllegalName, Mistake, NotADatabase, NotFound, StoreError
 from replica.server.catalogue import Catalogue
-from tests.system.command import spawn
+from tests.system.command import done, spawn
 from tests.unit.test_passwords import JAN, couchdbs_key
 
 ANNA = "org.couchdb.user:anna"
@@ -222,6 +222,20 @@ def test_a_copy_and_a_backup_are_as_private_as_the_file_and_their_owners_to_writ
             os.umask(before)
     for name in ("backup.db", "copy.db", "copy.db-lock"):
         assert expected == stat.S_IMODE((tmp_path / name).stat().st_mode), name
+
+
+@pytest.mark.parametrize("umask", [0, 0o077])
+def test_a_new_replica_is_its_owners_alone_and_an_export_an_ordinary_file(tmp_path: Path, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        with replica.create(tmp_path / "hub.db") as hub:
+            hub.put({}, unid="a")
+            modes = {stat.S_IMODE(entry.stat().st_mode) for entry in os.scandir(tmp_path)}
+        done("export", tmp_path / "hub.db", tmp_path / "hub.ndjson")
+    finally:
+        os.umask(before)
+    assert {0o600} == modes
+    assert 0o666 & ~umask == stat.S_IMODE((tmp_path / "hub.ndjson").stat().st_mode)
 
 
 def test_nothing_secret_is_in_the_file(anna: Directory, tmp_path: Path) -> None:
