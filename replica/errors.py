@@ -52,6 +52,8 @@ Errors in Python code that calls this library wrongly (a number where a path bel
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 
 class ReplicaError(Exception):
     """Root of the family: something this library refuses, or could not do."""
@@ -424,3 +426,13 @@ HTTP: dict[type[ReplicaError], tuple[int, str]] = {
 def http_form(error: ReplicaError) -> tuple[int, str]:
     """The status and the word of an error: those of the nearest kind in the table."""
     return next(HTTP[kind] for kind in type(error).__mro__ if kind in HTTP)
+
+
+def kinds_of(kind: type[ReplicaError]) -> Iterator[type[ReplicaError]]:
+    """A kind of error, and all that are kinds of it."""
+    yield kind
+    for child in kind.__subclasses__():
+        yield from kinds_of(child)
+
+
+BY_CODE = {kind.code: kind for kind in kinds_of(ReplicaError)}

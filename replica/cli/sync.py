@@ -77,6 +77,7 @@ def replicate(arguments: argparse.Namespace, out: Terminal, direction: str) -> i
     for name, tally in ran.items():
         named = [f"{name}: {failure.unid} {failure.revision}: {failure.code}" for failure in tally.failures]
         out.name_failures(named, tally.failed + sum(tally.refused.values()))
+    out.hint_at(failure.code for tally in ran.values() for failure in tally.failures)
     return _exit(arguments, out, report)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from replica.cli import render
 from replica.clock import stopwatch
-from replica.errors import DiskError
+from replica.errors import BY_CODE, DiskError
 
 NAMED = 10  # failures that are named one by one; --verbose names all
 
@@ -85,6 +85,12 @@ class Terminal:
             self.warn(failure)
         if count > len(named):
             self.warn(f"and {count - len(named):,} more")
+
+    def hint_at(self, codes: Iterable[str]) -> None:
+        """What to do about each of the codes of what failed."""
+        for code in dict.fromkeys(codes):
+            if code in BY_CODE and not self.as_json:
+                print(f"hint: {code}: {BY_CODE[code].hint}", file=sys.stderr)
 
     def close(self) -> None:
         """Write what is still held back."""

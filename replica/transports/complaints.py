@@ -47,7 +47,7 @@ _BY_STATUS: dict[int, type[ReplicaError]] = {
 def complaint(response: httpx2.Response, address: Address) -> ReplicaError:
     """What a server that answered with an error means: by our own code if it is one of ours, else by the status."""
     body = _json_of(response)
-    kind = _BY_CODE.get(str(body.get("code"))) or _BY_STATUS.get(response.status_code)
+    kind = errors.BY_CODE.get(str(body.get("code"))) or _BY_STATUS.get(response.status_code)
     if kind is None:
         kind = TransportError if response.status_code >= 500 else NotAllowed
     reason = body.get("reason") or response.reason_phrase
@@ -60,7 +60,7 @@ def complaint(response: httpx2.Response, address: Address) -> ReplicaError:
 
 def is_our_complaint(response: httpx2.Response) -> bool:
     """Whether a server of ours says so, and not another one."""
-    return str(_json_of(response).get("code")) in _BY_CODE
+    return str(_json_of(response).get("code")) in errors.BY_CODE
 
 
 def _json_of(response: httpx2.Response) -> dict[str, Any]:
@@ -69,15 +69,6 @@ def _json_of(response: httpx2.Response) -> dict[str, Any]:
     except ValueError:
         return {}
     return body if isinstance(body, dict) else {}
-
-
-def _family(kind: type[ReplicaError]) -> Iterator[type[ReplicaError]]:
-    yield kind
-    for child in kind.__subclasses__():
-        yield from _family(child)
-
-
-_BY_CODE = {kind.code: kind for kind in _family(errors.ReplicaError)}
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import pytest
 
 import replica
+from replica.errors import TooLarge
 from tests.system.command import done, run
 
 
@@ -105,9 +106,10 @@ def test_what_was_refused_is_named(pair: Pair) -> None:
     assert 3 == outcome.code
     assert outcome.out.startswith("pull: 1 added, 12 refused (too_large)")
     lines = outcome.err.splitlines()
-    assert 11 == len(lines)
+    assert 12 == len(lines)
     assert lines[0].startswith("replicate: pull: large")
-    assert "replicate: and 2 more" == lines[-1]
+    assert "replicate: and 2 more" == lines[-2]
+    assert f"hint: too_large: {TooLarge.hint}" == lines[-1]
     assert {"too_large": 12} == run("sync", *pair, "--json").value["pull"]["refused"]
 
 
