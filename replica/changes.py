@@ -53,7 +53,7 @@ class Entry(NamedTuple):
 
     sequence: int
     unid: str
-    offers: list[Offer]
+    offers: Sequence[Offer]
     token: str = ""  # as in `Position`
 
     @property

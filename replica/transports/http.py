@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from itertools import pairwise
 from typing import Any
 
 from replica.changes import Entry, Offer, Page
@@ -77,10 +78,10 @@ class HTTPPeer:
 
     def missing(self, offers: list[Offer]) -> list[Offer]:
         """Which of the offered leaves to send there."""
-        try:
-            return [offers[at] for at in self._exchange.ask("missing", offers)]
-        except IndexError as error:
-            raise Garbled("the other end wants what it was not offered") from error
+        places: list[int] = self._exchange.ask("missing", offers)
+        if any(at <= before for before, at in pairwise([-1, *places])) or places[-1:] > [len(offers) - 1]:
+            raise Garbled("the other end wants what it was not offered, or wants it twice")
+        return [offers[at] for at in places]
 
     def fetch(self, wanted: list[tuple[str, Revision]]) -> Fetched:
         """These leaves, as far as they still are leaves there; `texts` has come with them."""

@@ -28,7 +28,7 @@ def _as_they_come(peer: Peer) -> Iterator[Holding]:
     since, last = START, False
     while not last:
         page = peer.changes(since, PAGE)
-        for portion in portions(page, since, {entry.unid: entry.offers for entry in page.entries}):
+        for portion in portions(page, since, {entry.unid: list(entry.offers) for entry in page.entries}):
             wanted = [(offer.unid, offer.revision) for offer in portion.wanted]
             found = sorted(peer.fetch(wanted).leaves, key=lambda leaf: leaf.unid) if wanted else []
             for unid, leaves in groupby(found, key=lambda leaf: leaf.unid):

@@ -10,9 +10,9 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from replica.changes import Entry, Page
+from replica.changes import Entry, Offer, Page
 from replica.engine.peer import Greeting
-from replica.revision import ANCESTRY_LIMIT_MAX
+from replica.revision import ANCESTRY_LIMIT_MAX, Revision
 from replica.store.sessions import Position, Session
 
 Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]  # what SQLite can hold
@@ -50,11 +50,30 @@ class HeardGreeting(Greeting):
     """A peer's `Greeting`."""
 
     __slots__ = ()
-    ids: Annotated[tuple[str, ...], Meta(min_length=1)]
+    replica_id: Name
+    ids: Annotated[tuple[Name, ...], Meta(min_length=1, max_length=1000)]
+    place: Name
     era: Count
     update_seq: Count
     ancestry_limit: AncestryLimit
     sessions: list[HeardSession]
+    token: Token
+
+
+class HeardRevision(Revision):
+    """A `Revision` that a peer named."""
+
+    __slots__ = ()
+    number: Count
+
+
+class HeardOffer(Offer):
+    """An `Offer` of a peer."""
+
+    __slots__ = ()
+    revision: HeardRevision
+    size: Count
+    ancestors: Count
 
 
 class HeardEntry(Entry):
@@ -62,6 +81,8 @@ class HeardEntry(Entry):
 
     __slots__ = ()
     sequence: Count
+    offers: list[HeardOffer]
+    token: Token
 
 
 class HeardPage(Page):

@@ -139,7 +139,7 @@ def _addressed(verb: str, line: bytes) -> tuple[str, msgspec.Raw]:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Garbled(f"the message is not what it should be: {error}") from error
     if head.protocol != PROTOCOL:
-        raise OtherProtocol(f"the other end speaks protocol {head.protocol}, and this one {PROTOCOL}")
+        raise OtherProtocol(f"a message in protocol {head.protocol} came, and only protocol {PROTOCOL} is understood")
     if head.verb != verb:
         raise Garbled(f"the message is about {head.verb[:40]!r} and not about {verb!r}")
     return head.name, head.say

@@ -6,13 +6,21 @@ from typing import Any
 
 import msgspec
 
-from replica.changes import Offer
 from replica.engine.peer import Greeting
-from replica.revision import Revision
 from replica.rows import Row
 from replica.store.sessions import Position, Session
 from replica.tally import Failure, Tally
-from replica.wire.bounds import AncestryLimit, Count, HeardEntry, HeardGreeting, HeardPage, HeardPosition, HeardSession
+from replica.wire.bounds import (
+    AncestryLimit,
+    Count,
+    HeardEntry,
+    HeardGreeting,
+    HeardOffer,
+    HeardPage,
+    HeardPosition,
+    HeardRevision,
+    HeardSession,
+)
 
 LIMIT_MAX = 10_000  # feed entries in one page
 SIZE_MAX = 32 * 2**20  # bytes of bodies and ancestries in one answer; a single larger document comes alone
@@ -116,8 +124,8 @@ class HeardAccept(Accept):
 class Snapshot(msgspec.Struct):
     """What is in front of a database file: the number of its schema, and its size in bytes."""
 
-    schema: int
-    size: int
+    schema: Count
+    size: Count
 
 
 QUESTIONS: dict[str, Any] = {
@@ -125,9 +133,9 @@ QUESTIONS: dict[str, Any] = {
     "changes": HeardChanges,
     "changes-up-to": HeardUpTo,
     "changes-of": list[str],
-    "missing": list[Offer],
+    "missing": list[HeardOffer],
     "changed-leaves": HeardSince,
-    "fetch": list[tuple[str, Revision]],
+    "fetch": list[tuple[str, HeardRevision]],
     "texts": list[Row],
     "accept": HeardAccept,
     "remember": list[HeardSession],
@@ -138,7 +146,7 @@ ANSWERS: dict[str, Any] = {
     "changes": HeardPage,
     "changes-up-to": list[HeardEntry],
     "changes-of": list[HeardEntry],
-    "missing": list[int],
+    "missing": list[Count],
     "changed-leaves": HeardChanged,
     "fetch": Leaves,
     "texts": list[tuple[bytes, str]],

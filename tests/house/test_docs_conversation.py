@@ -69,7 +69,7 @@ def meant(message: Any, meaning: Any) -> list[Any]:
 def test_every_verb_is_in_the_table_and_served() -> None:
     listed = re.findall(r"^\| `([a-z-]+)` \| .*? \| .*? \|$", PAGE.partition("## Verbs")[2].partition("##")[0], re.M)
     assert sorted(listed) == sorted(verbs.QUESTIONS) == sorted(verbs.ANSWERS)
-    assert sorted(listed) == sorted(endpoint.path.rpartition("/")[2] for endpoint in ENDPOINTS)
+    assert {*listed, "{verb:path}"} == {endpoint.path.rpartition("/")[2] for endpoint in ENDPOINTS}
 
 
 @pytest.mark.parametrize("shape", [*OBJECTS, *LISTS])

@@ -21,10 +21,13 @@ import pytest
 import replica
 import replica.engine.replicate
 import replica.store.sqlite
+from replica.changes import Offer
 from replica.errors import (
+    Garbled,
     NotAllowed,
     NotAuthenticated,
     NotFound,
+    NotSupported,
     OtherProtocol,
     ReadOnly,
     Replaced,
@@ -33,10 +36,12 @@ from replica.errors import (
     Unreachable,
     WithItself,
 )
+from replica.revision import Revision
 from replica.server.app import Limits
 from replica.server.catalogue import Catalogue
 from replica.transports.address import Address
-from replica.transports.http import introduce
+from replica.transports.exchange import Exchange
+from replica.transports.http import HTTPPeer, introduce
 from replica.transports.web import Web
 from replica.wire.messages import MEDIA_TYPE
 from tests.couchdbs import CouchDB
@@ -190,6 +195,41 @@ def test_a_question_in_another_protocol_is_refused(hub: replica.Replica, server:
     headers = {"Content-Type": MEDIA_TYPE}
     answer = httpx2.post(f"{server}/hub/_replica/greet", content=question, headers=headers, trust_env=False)
     assert (400, "other_protocol") == (answer.status_code, answer.json()["code"])
+
+
+def test_a_verb_of_a_later_version_is_refused_in_words_that_its_client_understands(
+    hub: replica.Replica, server: str
+) -> None:
+    """It may do without; and it must not take this server for one that has never heard of the conversation."""
+    for verb in ("later", "greet/later"):
+        content = message(protocol=1, verb=verb, name="", say=None)
+        answer = httpx2.post(f"{server}/hub/_replica/{verb}", content=content, trust_env=False)
+        assert (501, "not_supported") == (answer.status_code, answer.json()["code"])
+    with web(f"{server}/hub") as there, pytest.raises(NotSupported):
+        Exchange(there).said("later", None)
+
+
+def test_what_a_later_version_adds_to_the_head_and_to_objects_is_ignored(hub: replica.Replica, server: str) -> None:
+    asking = {"greeting": None, "dry_run": False, "later": {"any": ["thing"]}}
+    question = message(protocol=1, verb="greet", name="", say=asking, later=["x"], can={"y": 1})
+    headers = {"Content-Type": MEDIA_TYPE}
+    answer = httpx2.post(f"{server}/hub/_replica/greet", content=question, headers=headers, trust_env=False)
+    assert 200 == answer.status_code
+    told = json.loads(answer.content.splitlines()[0])
+    later = message(**told, later=["x"], can={"y": 1})
+    with running(Stranger(200, MEDIA_TYPE, later)) as url, web(f"{url}/hub") as there:
+        peer = introduce(there)
+        assert peer is not None
+        assert hub.identity.instance_id == peer.greet(None).instance_id
+
+
+@pytest.mark.parametrize("places", [[1, 0], [0, 0], [-1], [2]])
+def test_places_that_are_none_in_the_list_are_garbled(places: list[int]) -> None:
+    """A peer that says so lies, or is broken: else it could have a document sent as often as it likes."""
+    answer = message(protocol=1, verb="missing", name="", say=places)
+    offers = [Offer(unid, Revision(1, "a"), False, False, True, b"", 1, 0) for unid in ("a", "b")]
+    with running(Stranger(200, MEDIA_TYPE, answer)) as url, web(f"{url}/hub") as there, pytest.raises(Garbled):
+        HTTPPeer(there).missing(offers)
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,8 @@ def verbs() -> dict[tuple[str, str], Case]:
     """Of our own conversation; 415 is said behind the gate."""
     needs = {"greet": OFFER, "missing": OFFER, "remember": NOTE, "accept": WRITE}
     copying = ("changes", "changes-up-to", "changes-of", "changed-leaves", "fetch", "texts", "snapshot")
-    return {("POST", f"/{{db}}/_replica/{name}"): Case(needs.get(name, COPY), 415, {}) for name in (*needs, *copying)}
+    known = {("POST", f"/{{db}}/_replica/{name}"): Case(needs.get(name, COPY), 415, {}) for name in (*needs, *copying)}
+    return {**known, ("POST", "/{db}/_replica/{verb:path}"): Case(OFFER, 501, {})}
 
 
 def not_offered() -> dict[tuple[str, str], Case]:

@@ -8,16 +8,17 @@ from typing import Any
 
 import pytest
 
-from replica.changes import Entry, Page
+from replica.changes import Entry, Offer, Page
 from replica.engine.peer import Greeting
 from replica.errors import Garbled, OtherProtocol
 from replica.leaf import next_revision
+from replica.revision import Revision
 from replica.rows import Rows
 from replica.store.sessions import START, Position, Session
 from replica.store.settings import ANCESTRY_LIMIT_MAX
 from replica.wire import bounds
 from replica.wire.messages import PROTOCOL, read, written
-from replica.wire.verbs import ANSWERS, QUESTIONS, Accept, Changed, Changes, Greet, Leaves, Since, UpTo
+from replica.wire.verbs import ANSWERS, QUESTIONS, Accept, Changed, Changes, Greet, Leaves, Since, Snapshot, UpTo
 
 PLAIN = written("changes", "me", Changes(START, 7))
 ROWS = Rows.of([next_revision(unid, [], body, 1, 10) for unid, body in (("a", b'{"n":1}'), ("\u00e9", b"{}"))])
@@ -85,6 +86,7 @@ def test_what_is_sound_and_makes_no_sense_is_refused(say: str) -> None:
 
 SESSION = Session("s", "in", "peer", 0, 7, 0, {"added": 1})
 GREETING = Greeting("id", ("me",), "/here", 0, 7, False, True, False, 1000, [SESSION], [])
+OFFER = Offer("unid", Revision(1, "a"), False, True, True, bytes(32), 1, 0)
 FAR = 2**63
 
 
@@ -112,12 +114,27 @@ def accepting(session: Session, ancestry_limit: int = 1000) -> Accept:
         (QUESTIONS, "remember", [SESSION._replace(token="t" * 10_001)]),
         (QUESTIONS, "accept", accepting(SESSION._replace(era=FAR))),
         (QUESTIONS, "accept", accepting(SESSION, ANCESTRY_LIMIT_MAX + 1)),
+        (QUESTIONS, "greet", Greet(GREETING._replace(replica_id=""), False)),
+        (QUESTIONS, "greet", Greet(GREETING._replace(ids=("i" * 201,)), False)),
+        (QUESTIONS, "missing", [OFFER._replace(size=-1)]),
+        (QUESTIONS, "missing", [OFFER._replace(ancestors=FAR)]),
+        (QUESTIONS, "missing", [OFFER._replace(revision=Revision(-1, "a"))]),
+        (QUESTIONS, "fetch", [("unid", Revision(FAR, "a"))]),
         (ANSWERS, "greet", GREETING._replace(ids=())),
+        (ANSWERS, "greet", GREETING._replace(ids=("",))),
+        (ANSWERS, "greet", GREETING._replace(ids=("me",) * 1001)),
+        (ANSWERS, "greet", GREETING._replace(replica_id="r" * 201)),
+        (ANSWERS, "greet", GREETING._replace(place="p" * 201)),
+        (ANSWERS, "greet", GREETING._replace(token="t" * 10_001)),
         (ANSWERS, "greet", GREETING._replace(update_seq=FAR)),
         (ANSWERS, "greet", GREETING._replace(ancestry_limit=-1)),
         (ANSWERS, "greet", GREETING._replace(sessions=[SESSION._replace(era=-1)])),
         (ANSWERS, "changes", Page([], Position(FAR), True)),
         (ANSWERS, "changes", Page([Entry(FAR, "unid", [])], START, True)),
+        (ANSWERS, "changes", Page([Entry(1, "unid", [OFFER._replace(size=-1)])], START, True)),
+        (ANSWERS, "changes", Page([Entry(1, "unid", [], "t" * 10_001)], START, True)),
+        (ANSWERS, "missing", [-1]),
+        (ANSWERS, "snapshot", Snapshot(2, -1)),
         (ANSWERS, "changes-up-to", [Entry(-1, "unid", [])]),
         (ANSWERS, "changed-leaves", Changed([], [], 0, Position(-1), True)),
         (ANSWERS, "changed-leaves", Changed([], [], FAR, START, True)),

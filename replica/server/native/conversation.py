@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from replica.engine.peer import Batch
-from replica.errors import BadRequest, Replaced, UnsupportedMediaType
+from replica.errors import BadRequest, NotSupported, Replaced, UnsupportedMediaType
 from replica.rights import Level
 from replica.rows import Rows
 from replica.server.call import Call, check_values
@@ -92,6 +92,13 @@ def _bounded(limit: int) -> int:
     return limit
 
 
+async def unknown(call: Call) -> Response:
+    """A verb of a later version: whoever asks can do without, and knows that the others are here."""
+    raise NotSupported(
+        f"this version has no verb {call.part('verb')[:40]!r}", hint="Install the newer version at both ends."
+    )
+
+
 async def heard(call: Call, verb: str) -> Message:
     """What is asked. `UnsupportedMediaType`, `Garbled`, `OtherProtocol`; `Replaced` if another replica is meant."""
     kind = call.request.headers.get("content-type", "")
@@ -171,4 +178,5 @@ ENDPOINTS = [
     _resource("texts", texts),
     _resource("accept", accept, Need.WRITE),
     _resource("remember", remember, Need.NOTE),
+    _endpoint("{verb:path}", unknown, Need.OFFER),
 ]
