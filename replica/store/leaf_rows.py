@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Container, Iterable
+from itertools import chain
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
+from replica.errors import TooLarge
 from replica.revision import Revision
 from replica.rows import Rows
 from replica.store.leaves import update_sequence
@@ -39,13 +41,17 @@ class Stretch(NamedTuple):
     last: bool
 
 
-def rows_of_many(connection: Connection, wanted: Iterable[tuple[str, Revision]]) -> Rows:
-    """These leaves as rows, as far as they still are leaves."""
+def rows_of_many(connection: Connection, wanted: Iterable[tuple[str, Revision]], most: int | None = None) -> Rows:
+    """These leaves as rows, as far as they still are leaves.
+
+    `TooLarge` if they are of several documents and have more than `most` bytes of bodies and ancestries.
+    """
     asked = {(unid, *revision) for unid, revision in wanted}
-    unids, numbers = told_apart({unid for unid, _, _ in asked})
-    found = driver_of(connection).execute(_OF_MANY, (json.dumps(unids),)).fetchall()
-    found += driver_of(connection).execute(_IN_ROWS, (json.dumps(numbers),)) if numbers else ()
-    return _rows(found, asked)
+    names = {unid for unid, _, _ in asked}
+    unids, numbers = told_apart(names)
+    ways = [(_OF_MANY, unids), (_IN_ROWS, numbers)] if numbers else [(_OF_MANY, unids)]
+    found = chain.from_iterable(driver_of(connection).execute(query, (json.dumps(keys),)) for query, keys in ways)
+    return _rows(found, asked, most if len(names) > 1 else None)
 
 
 def rows_since(connection: Connection, since: int, limit: int, size: int) -> Stretch:
@@ -71,12 +77,19 @@ def rows_since(connection: Connection, since: int, limit: int, size: int) -> Str
     return Stretch(_rows(taken), read, max(since, update_sequence(connection)) if last else position, last)
 
 
-def _rows(found: Iterable[tuple[Any, ...]], asked: Container[tuple[str, int, str]] | None = None) -> Rows:
-    """What was found, as rows; of it only what was asked for, if that is said."""
-    rows, bodies = [], []
+def _rows(
+    found: Iterable[tuple[Any, ...]], asked: Container[tuple[str, int, str]] | None = None, most: int | None = None
+) -> Rows:
+    """What was found, as rows; of it only what was asked for, if that is said. `TooLarge` beyond `most` bytes."""
+    rows, bodies, size = [], [], 0
     for seq, unid, number, packed, foreign, deleted, verified, line, side, parents, marks, digest, body in found:
         head = (unid_of(unid, seq), *revision_of(number, packed, foreign))
         if asked is None or head in asked:
             rows.append((*head, deleted, verified, line, side, parents, marks_of(marks), digest, len(body)))
             bodies.append(body)
+            size += len(body) + len(line) + len(side) + len(parents) + len(marks or b"")
+            if most is not None and size > most:
+                raise TooLarge(
+                    f"these documents have more than {most:,} bytes together", hint="Ask for fewer at a time."
+                )
     return Rows(rows, bodies)

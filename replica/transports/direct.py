@@ -120,10 +120,10 @@ class DirectPeer:
             missing += wanted(together, [row.leaf for row in here.get(unid, ())])
         return missing
 
-    def fetch(self, wanted: list[tuple[str, Revision]]) -> Fetched:
-        """These leaves, as far as they still are leaves."""
+    def fetch(self, wanted: list[tuple[str, Revision]], most: int | None = None) -> Fetched:
+        """These leaves, as far as they still are leaves. `TooLarge`: several documents that are more than `most` bytes."""
         with self.file.read() as connection:
-            return Fetched(rows_of_many(connection, wanted))
+            return Fetched(rows_of_many(connection, wanted, most))
 
     def changed_leaves(self, since: Position, limit: int, size: int) -> Changed:
         """What changed after `since`, with all leaves of these documents: what `changes`, `fetch` and `texts` say together."""

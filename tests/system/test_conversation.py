@@ -20,6 +20,7 @@ import pytest
 
 import replica
 import replica.engine.replicate
+import replica.server.native.conversation
 import replica.store.sqlite
 from replica.changes import Offer
 from replica.errors import (
@@ -32,6 +33,7 @@ from replica.errors import (
     ReadOnly,
     Replaced,
     ReplicaError,
+    TooLarge,
     TransportError,
     Unreachable,
     WithItself,
@@ -383,6 +385,25 @@ def test_documents_that_are_too_large_together_are_sent_apart(
     assert 31 == newest.counts["added"]
     assert replica.replicate(laptop, hub).ok
     assert laptop.compare(hub)["ok"]
+
+
+def test_who_fetches_more_than_a_server_sends_at_once_is_refused_and_a_large_document_comes_alone(
+    hub: replica.Replica, server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else one question makes a server hold all documents of a database in memory."""
+    monkeypatch.setattr(replica.server.native.conversation, "SIZE_MAX", 10_000)
+    made = [hub.put({"text": "x" * 9_000}, unid=f"{n}") for n in range(2)]
+    alone = hub.put({"text": "x" * 20_000}, unid="large")
+    with web(f"{server}/hub") as there:
+        peer = introduce(there)
+        assert peer is not None
+        wanted = [(document.unid, Revision.parse(document.revision)) for document in (*made, alone)]
+        for some in (wanted[:2], wanted[1:]):
+            with pytest.raises(TooLarge):
+                peer.fetch(some)
+        for one in wanted:
+            assert [one[0]] == [leaf.unid for leaf in peer.fetch([one, one]).leaves]
+        assert [] == list(peer.fetch([]).leaves)
 
 
 # -- runs that write nothing, or only at one end

@@ -56,7 +56,7 @@ def missing(peer: DirectPeer, message: Message) -> Any:
 
 def fetch(peer: DirectPeer, message: Message) -> Any:
     """Leaves, and the texts that belong to them."""
-    rows = Rows.of(peer.fetch(message.understood(QUESTIONS["fetch"])).leaves)
+    rows = Rows.of(peer.fetch(message.understood(QUESTIONS["fetch"]), SIZE_MAX).leaves)
     return Leaves(rows.rows, list(peer.texts(rows).items())), rows
 
 
