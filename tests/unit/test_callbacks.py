@@ -57,7 +57,7 @@ def test_an_interrupt_arrives_as_one_wherever_it_comes(
     use: Callable[..., None], connection: sqlite3.Connection
 ) -> None:
     for _ in range(30):
-        with interrupted_after(0.003), pytest.raises(KeyboardInterrupt), callbacks() as guarded:
+        with pytest.raises(KeyboardInterrupt), interrupted_after(0.003), callbacks() as guarded:
             use(connection, guarded(int))
 
 
