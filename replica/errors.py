@@ -317,7 +317,7 @@ class OtherProtocol(TransportError):
     """The peer speaks another version of the conversation; nothing was exchanged."""
 
     code = "other_protocol"
-    hint = "Install the same version of notes-replica at both ends."
+    hint = "Install the same version of notes-replica at both ends: a newer one where the lower number is spoken."
     may_retry = False
 
 

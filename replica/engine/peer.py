@@ -69,6 +69,7 @@ class Changed(NamedTuple):
     read: int
     position: Position
     last: bool
+    refused: tuple[Failure, ...] = ()  # as in `Fetched`
 
 
 class Peer(Protocol):

@@ -24,5 +24,5 @@ def whole_loads(task: Task, since: Position) -> Generator[Load]:
         got = source.changed_leaves(since, limit, replicate.BATCH_BYTES)
         if got.position > since:
             witnesses = witnesses_of(task, got.position)
-            yield Load(Fetched(got.leaves), got.texts, got.position, got.read, True, witnesses)
+            yield Load(Fetched(got.leaves, got.refused), got.texts, got.position, got.read, True, witnesses)
         since, last, limit = max(since, got.position), got.last, min(2 * limit, replicate.PAGE)

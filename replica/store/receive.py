@@ -23,7 +23,10 @@ _REFUSED = text("SELECT unid, revision, code FROM refused ORDER BY unid, revisio
 _REFUSED_OF = text("SELECT unid, revision, code FROM refused WHERE unid IN (SELECT value FROM json_each(:unids))")
 _REFUSED_ROWS = text(f"SELECT unid, revision, code FROM refused WHERE {UNREADABLE}")
 _NOTE_REFUSAL = text("INSERT OR REPLACE INTO refused VALUES (:unid, :revision, :code, :peer, :at_ms)")
+_HOW_MANY = text("SELECT count(*) FROM refused")
 _FORGET_REFUSAL = text("DELETE FROM refused WHERE unid = :unid AND revision = :revision")
+
+REFUSED_MAX = 100_000  # noted, and named in every greeting; who may bring nothing must not fill the disk with it
 
 
 def receive(
@@ -121,10 +124,11 @@ def refused(connection: Connection) -> list[Failure]:
 
 
 def note_refusals(connection: Connection, tally: Tally, judged: Iterable[str], peer: str, at_ms: int) -> None:
-    """Note what was not taken now, and forget what is here by now."""
+    """Note what was not taken now, up to `REFUSED_MAX` altogether, and forget what is here by now."""
     unids = {*judged, *(failure.unid for failure in tally.failures)}
     noted = {Failure(*row) for row in connection.execute(_REFUSED_OF, {"unids": json.dumps(list(unids))})}
     new = [{**asdict(failure), "peer": peer, "at_ms": at_ms} for failure in tally.failures if failure not in noted]
+    new = new[: max(0, REFUSED_MAX - connection.execute(_HOW_MANY).scalar_one())] if new else []
     here = leaves_of_many(connection, {failure.unid for failure in noted}, bodies=False) if noted else {}
     done = [asdict(failure) for failure in noted if _is_here(failure.revision, here.get(failure.unid, []))]
     done += [asdict(failure) for failure in _readable_by_now(connection, judged)]

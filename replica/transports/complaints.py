@@ -43,6 +43,8 @@ _BY_STATUS: dict[int, type[ReplicaError]] = {
     501: NotSupported,
 }
 
+_OUR_WORDS = ("error", "reason", "code", "hint")  # CouchDB says the first two
+
 
 def complaint(response: httpx2.Response, address: Address) -> ReplicaError:
     """What a server that answered with an error means: by our own code if it is one of ours, else by the status."""
@@ -59,8 +61,9 @@ def complaint(response: httpx2.Response, address: Address) -> ReplicaError:
 
 
 def is_our_complaint(response: httpx2.Response) -> bool:
-    """Whether a server of ours says so, and not another one."""
-    return str(_json_of(response).get("code")) in errors.BY_CODE
+    """Whether a server of ours says so, also a newer one that has more to say, and not another one."""
+    said = _json_of(response)
+    return said.get("code") in errors.BY_CODE or all(isinstance(said.get(word), str) for word in _OUR_WORDS)
 
 
 def _json_of(response: httpx2.Response) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from replica.rows import Rows
 from replica.transports.complaints import complaint, is_our_complaint, our_errors
 from replica.transports.web import Web
 from replica.wire import coding
-from replica.wire.messages import MEDIA_TYPE, Message, read, read_streamed, written
+from replica.wire.messages import MEDIA_TYPE, Message, is_ours, read, read_streamed, written
 from replica.wire.verbs import ANSWERS
 
 _KNOWS_NOTHING = (400, 404, 405, 406, 415, 501)  # what others answer to a path that they do not know
@@ -93,7 +93,7 @@ class Exchange:
         with self._web.exchange("POST", path, content=content, headers=headers, timeout=silence_s) as response:
             if not response.is_success:
                 raise _complaint(response, self._web)
-            if response.headers.get("content-type") != MEDIA_TYPE:
+            if not is_ours(response.headers.get("content-type", "")):
                 raise NotOurs(f"{self._web.address} does not speak to replicas")
             yield response, self._arriving(response)
 

@@ -19,6 +19,8 @@ from replica.transports.exchange import Exchange, NotOurs
 from replica.transports.halving import halves
 from replica.transports.web import Web
 from replica.wire import verbs
+from replica.wire.bodies import sifted
+from replica.wire.bounds import SaidFailure, SaidGreeting, SaidSession
 from replica.wire.verbs import ANSWERS, WAIT_S_MAX
 
 SILENCE_S = WAIT_S_MAX + 10  # after which a peer that was to answer counts as gone
@@ -42,7 +44,8 @@ class HTTPPeer:
         if before is not None and before[:3] == (other, dry_run, self._exchange.asked):  # nothing was asked since
             return before[3]
         self._exchange.name = ""
-        greeting: Greeting = self._exchange.ask("greet", verbs.Greet(other, dry_run))
+        said = None if other is None else SaidGreeting.of(other)
+        greeting: Greeting = self._exchange.ask("greet", verbs.Greet(said, dry_run)).meant()
         self._exchange.name = greeting.instance_id
         return greeting
 
@@ -74,7 +77,8 @@ class HTTPPeer:
         head, rows = self._exchange.said("changed-leaves", verbs.Since(since, limit, size)).batch(
             ANSWERS["changed-leaves"]
         )
-        return Changed(rows, dict(head.texts), head.read, head.position, head.last)
+        sound, refused = sifted(rows)
+        return Changed(sound, dict(head.texts), head.read, head.position, head.last, refused)
 
     def missing(self, offers: list[Offer]) -> list[Offer]:
         """Which of the offered leaves to send there."""
@@ -86,8 +90,9 @@ class HTTPPeer:
     def fetch(self, wanted: list[tuple[str, Revision]]) -> Fetched:
         """These leaves, as far as they still are leaves there; `texts` has come with them."""
         head, rows = self._exchange.said("fetch", wanted).batch(verbs.Leaves)
-        self._fetched = (rows, dict(head.texts))
-        return Fetched(rows)
+        sound, refused = sifted(rows)
+        self._fetched = (sound, dict(head.texts))
+        return Fetched(sound, refused)
 
     def texts(self, leaves: Iterable[Leaf]) -> dict[bytes, str]:
         """The texts of foreign revisions in the ancestries of these leaves."""
@@ -126,15 +131,15 @@ class HTTPPeer:
         return tally
 
     def _accept(self, batch: Batch, rows: Rows, dry_run: bool) -> Tally:
-        head = verbs.Accept(
-            rows.rows, list(batch.texts.items()), batch.session, batch.ancestry_limit, list(batch.refused), dry_run
-        )
+        texts, session = list(batch.texts.items()), SaidSession.of(batch.session)
+        refused = [SaidFailure(failure.unid, failure.revision, failure.code) for failure in batch.refused]
+        head = verbs.Accept(rows.rows, texts, session, batch.ancestry_limit, refused, dry_run)
         tally: Tally = self._exchange.said("accept", head, rows).understood(ANSWERS["accept"])
         return tally
 
     def remember(self, *sessions: Session) -> None:
         """Let the replica there note what the receiving side has."""
-        self._exchange.ask("remember", sessions)
+        self._exchange.ask("remember", list(map(SaidSession.of, sessions)))
 
     def streamed(self, verb: str) -> AbstractContextManager[tuple[Any, Iterator[bytes]]]:
         """What the replica there says to this, and the content behind it, which is read within the block."""

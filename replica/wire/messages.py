@@ -68,11 +68,19 @@ def _decoder(meaning: Any) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(meaning)
 
 
-class _Head(msgspec.Struct):
+class _Protocol(msgspec.Struct):
     protocol: int
+
+
+class _Head(msgspec.Struct):
     verb: str = ""
     name: str = ""
     say: msgspec.Raw = msgspec.Raw(b"null")
+
+
+def is_ours(content_type: str) -> bool:
+    """Whether that is what messages are; parameters of it mean nothing."""
+    return content_type.partition(";")[0].strip().lower() == MEDIA_TYPE
 
 
 def written(verb: str, name: str, say: Any, rows: Rows | None = None) -> bytes:
@@ -135,11 +143,12 @@ def _head(verb: str, name: str, say: Any) -> bytes:
 def _addressed(verb: str, line: bytes) -> tuple[str, msgspec.Raw]:
     """Whom the message names, and what it says."""
     try:
+        spoken = _decoder(_Protocol).decode(line).protocol  # by itself: another protocol may have another head
+        if spoken != PROTOCOL:
+            raise OtherProtocol(f"protocol {spoken} was spoken, and protocol {PROTOCOL} is understood")
         head = _decoder(_Head).decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Garbled(f"the message is not what it should be: {error}") from error
-    if head.protocol != PROTOCOL:
-        raise OtherProtocol(f"a message in protocol {head.protocol} came, and only protocol {PROTOCOL} is understood")
     if head.verb != verb:
         raise Garbled(f"the message is about {head.verb[:40]!r} and not about {verb!r}")
     return head.name, head.say

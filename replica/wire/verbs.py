@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
-from replica.engine.peer import Greeting
-from replica.rows import Row
-from replica.store.sessions import Position, Session
-from replica.tally import Failure, Tally
+from replica.store.sessions import Position
+from replica.tally import Tally
 from replica.wire.bounds import (
     AncestryLimit,
     Count,
     HeardEntry,
-    HeardGreeting,
     HeardOffer,
     HeardPage,
     HeardPosition,
     HeardRevision,
-    HeardSession,
+    HeardRow,
+    SaidFailure,
+    SaidGreeting,
+    SaidSession,
 )
 
 LIMIT_MAX = 10_000  # feed entries in one page
@@ -30,14 +31,8 @@ WAIT_S_MAX = 25.0  # for something new: less than what stands between two ends t
 class Greet(msgspec.Struct):
     """Asks for a `Greeting`."""
 
-    greeting: Greeting | None
+    greeting: SaidGreeting | None
     dry_run: bool
-
-
-class HeardGreet(Greet):
-    """The same within bounds."""
-
-    greeting: HeardGreeting | None
 
 
 class Changes(msgspec.Struct, omit_defaults=True):
@@ -70,7 +65,7 @@ class HeardUpTo(UpTo):
 class Leaves(msgspec.Struct):
     """Leaves, and the texts of foreign revisions in their ancestries, in pairs."""
 
-    rows: list[Row]
+    rows: list[HeardRow]
     texts: list[tuple[bytes, str]]
 
 
@@ -91,7 +86,7 @@ class HeardSince(Since):
 class Changed(msgspec.Struct):
     """The leaves of the documents in a part of the feed; `read`: how many documents, `position` and `last` as in a page."""
 
-    rows: list[Row]
+    rows: list[HeardRow]
     texts: list[tuple[bytes, str]]
     read: Count
     position: Position
@@ -107,18 +102,12 @@ class HeardChanged(Changed):
 class Accept(msgspec.Struct):
     """A batch, in front of its bodies; asks for a `Tally`."""
 
-    rows: list[Row]
+    rows: list[HeardRow]
     texts: list[tuple[bytes, str]]
-    session: Session
+    session: SaidSession
     ancestry_limit: AncestryLimit
-    refused: list[Failure]
+    refused: Annotated[list[SaidFailure], Meta(max_length=LIMIT_MAX)]
     dry_run: bool
-
-
-class HeardAccept(Accept):
-    """The same within bounds."""
-
-    session: HeardSession
 
 
 class Snapshot(msgspec.Struct):
@@ -129,20 +118,20 @@ class Snapshot(msgspec.Struct):
 
 
 QUESTIONS: dict[str, Any] = {
-    "greet": HeardGreet,
+    "greet": Greet,
     "changes": HeardChanges,
     "changes-up-to": HeardUpTo,
     "changes-of": list[str],
     "missing": list[HeardOffer],
     "changed-leaves": HeardSince,
     "fetch": list[tuple[str, HeardRevision]],
-    "texts": list[Row],
-    "accept": HeardAccept,
-    "remember": list[HeardSession],
+    "texts": list[HeardRow],
+    "accept": Accept,
+    "remember": list[SaidSession],
     "snapshot": None,
 }
 ANSWERS: dict[str, Any] = {
-    "greet": HeardGreeting,
+    "greet": SaidGreeting,
     "changes": HeardPage,
     "changes-up-to": list[HeardEntry],
     "changes-of": list[HeardEntry],

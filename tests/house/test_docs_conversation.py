@@ -33,8 +33,10 @@ OBJECTS = [
     verbs.Snapshot,
     Tally,
     Failure,
+    Greeting,
+    Session,
 ]
-LISTS = [Greeting, Session, Position, Page, Entry, Offer, Revision]
+LISTS = [Position, Page, Entry, Offer, Revision]
 
 
 def whole(shown: str) -> bytes:

@@ -41,7 +41,8 @@ def verbs() -> dict[tuple[str, str], Case]:
     needs = {"greet": OFFER, "missing": OFFER, "remember": NOTE, "accept": WRITE}
     copying = ("changes", "changes-up-to", "changes-of", "changed-leaves", "fetch", "texts", "snapshot")
     known = {("POST", f"/{{db}}/_replica/{name}"): Case(needs.get(name, COPY), 415, {}) for name in (*needs, *copying)}
-    return {**known, ("POST", "/{db}/_replica/{verb:path}"): Case(OFFER, 501, {})}
+    others = {(method, "/{db}/_replica/{verb:path}"): Case(OFFER, 501) for method in ("GET", "POST", "PUT", "DELETE")}
+    return known | others
 
 
 def not_offered() -> dict[tuple[str, str], Case]:

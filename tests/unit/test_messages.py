@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 import json
 from typing import Any
 
+import msgspec
 import pytest
 
 from replica.changes import Entry, Offer, Page
@@ -17,6 +19,7 @@ from replica.rows import Rows
 from replica.store.sessions import START, Position, Session
 from replica.store.settings import ANCESTRY_LIMIT_MAX
 from replica.wire import bounds
+from replica.wire.bounds import SaidGreeting, SaidSession
 from replica.wire.messages import PROTOCOL, read, written
 from replica.wire.verbs import ANSWERS, QUESTIONS, Accept, Changed, Changes, Greet, Leaves, Since, Snapshot, UpTo
 
@@ -91,7 +94,7 @@ FAR = 2**63
 
 
 def accepting(session: Session, ancestry_limit: int = 1000) -> Accept:
-    return Accept([], [], session, ancestry_limit, [], False)
+    return Accept([], [], SaidSession.of(session), ancestry_limit, [], False)
 
 
 @pytest.mark.parametrize(
@@ -102,33 +105,37 @@ def accepting(session: Session, ancestry_limit: int = 1000) -> Accept:
         (QUESTIONS, "changes", Changes(Position(0, "t" * 10_001), 7)),
         (QUESTIONS, "changes-up-to", UpTo(Position(FAR), 7)),
         (QUESTIONS, "changed-leaves", Since(Position(FAR), 7, 7)),
-        (QUESTIONS, "greet", Greet(GREETING._replace(era=-1), False)),
-        (QUESTIONS, "greet", Greet(GREETING._replace(sessions=[SESSION._replace(position=FAR)]), False)),
-        (QUESTIONS, "remember", [SESSION._replace(id="")]),
-        (QUESTIONS, "remember", [SESSION._replace(peer="p" * 201)]),
-        (QUESTIONS, "remember", [SESSION._replace(at_ms=FAR)]),
-        (QUESTIONS, "remember", [SESSION._replace(counts={"added": FAR})]),
-        (QUESTIONS, "remember", [SESSION._replace(counts={str(at): 1 for at in range(101)})]),
-        (QUESTIONS, "remember", [SESSION._replace(witnesses=[(FAR, "unid", "1-a")])]),
-        (QUESTIONS, "remember", [SESSION._replace(witnesses=[(1, "unid", "1-a")] * 1001)]),
-        (QUESTIONS, "remember", [SESSION._replace(token="t" * 10_001)]),
+        (QUESTIONS, "greet", Greet(SaidGreeting.of(GREETING._replace(era=-1)), False)),
+        (
+            QUESTIONS,
+            "greet",
+            Greet(SaidGreeting.of(GREETING._replace(sessions=[SESSION._replace(position=FAR)])), False),
+        ),
+        (QUESTIONS, "remember", [SaidSession.of(SESSION._replace(id=""))]),
+        (QUESTIONS, "remember", [SaidSession.of(SESSION._replace(peer="p" * 201))]),
+        (QUESTIONS, "remember", [SaidSession.of(SESSION._replace(at_ms=FAR))]),
+        (QUESTIONS, "remember", [SaidSession.of(SESSION._replace(counts={"added": FAR}))]),
+        (QUESTIONS, "remember", [SaidSession.of(SESSION._replace(counts={str(at): 1 for at in range(101)}))]),
+        (QUESTIONS, "remember", [SaidSession.of(SESSION._replace(witnesses=[(FAR, "unid", "1-a")]))]),
+        (QUESTIONS, "remember", [SaidSession.of(SESSION._replace(witnesses=[(1, "unid", "1-a")] * 1001))]),
+        (QUESTIONS, "remember", [SaidSession.of(SESSION._replace(token="t" * 10_001))]),
         (QUESTIONS, "accept", accepting(SESSION._replace(era=FAR))),
         (QUESTIONS, "accept", accepting(SESSION, ANCESTRY_LIMIT_MAX + 1)),
-        (QUESTIONS, "greet", Greet(GREETING._replace(replica_id=""), False)),
-        (QUESTIONS, "greet", Greet(GREETING._replace(ids=("i" * 201,)), False)),
+        (QUESTIONS, "greet", Greet(SaidGreeting.of(GREETING._replace(refused=["u" * 20_001])), False)),
+        (QUESTIONS, "greet", Greet(SaidGreeting.of(GREETING._replace(ids=("i" * 201,))), False)),
         (QUESTIONS, "missing", [OFFER._replace(size=-1)]),
         (QUESTIONS, "missing", [OFFER._replace(ancestors=FAR)]),
         (QUESTIONS, "missing", [OFFER._replace(revision=Revision(-1, "a"))]),
         (QUESTIONS, "fetch", [("unid", Revision(FAR, "a"))]),
-        (ANSWERS, "greet", GREETING._replace(ids=())),
-        (ANSWERS, "greet", GREETING._replace(ids=("",))),
-        (ANSWERS, "greet", GREETING._replace(ids=("me",) * 1001)),
-        (ANSWERS, "greet", GREETING._replace(replica_id="r" * 201)),
-        (ANSWERS, "greet", GREETING._replace(place="p" * 201)),
-        (ANSWERS, "greet", GREETING._replace(token="t" * 10_001)),
-        (ANSWERS, "greet", GREETING._replace(update_seq=FAR)),
-        (ANSWERS, "greet", GREETING._replace(ancestry_limit=-1)),
-        (ANSWERS, "greet", GREETING._replace(sessions=[SESSION._replace(era=-1)])),
+        (ANSWERS, "greet", SaidGreeting.of(GREETING._replace(ids=()))),
+        (ANSWERS, "greet", SaidGreeting.of(GREETING._replace(ids=("",)))),
+        (ANSWERS, "greet", SaidGreeting.of(GREETING._replace(ids=("me",) * 1001))),
+        (ANSWERS, "greet", SaidGreeting.of(GREETING._replace(replica_id="r" * 201))),
+        (ANSWERS, "greet", SaidGreeting.of(GREETING._replace(place="p" * 201))),
+        (ANSWERS, "greet", SaidGreeting.of(GREETING._replace(token="t" * 10_001))),
+        (ANSWERS, "greet", SaidGreeting.of(GREETING._replace(update_seq=FAR))),
+        (ANSWERS, "greet", SaidGreeting.of(GREETING._replace(ancestry_limit=-1))),
+        (ANSWERS, "greet", SaidGreeting.of(GREETING._replace(sessions=[SESSION._replace(era=-1)]))),
         (ANSWERS, "changes", Page([], Position(FAR), True)),
         (ANSWERS, "changes", Page([Entry(FAR, "unid", [])], START, True)),
         (ANSWERS, "changes", Page([Entry(1, "unid", [OFFER._replace(size=-1)])], START, True)),
@@ -149,8 +156,8 @@ def test_what_is_beyond_a_bound_is_refused(shapes: dict[str, Any], verb: str, sa
 @pytest.mark.parametrize(
     ("shapes", "verb", "say"),
     [
-        (QUESTIONS, "remember", [SESSION._replace(witnesses=[(FAR - 1, "unid", "1-a")], at_ms=-FAR)]),
-        (ANSWERS, "greet", GREETING),
+        (QUESTIONS, "remember", [SaidSession.of(SESSION._replace(witnesses=[(FAR - 1, "unid", "1-a")], at_ms=-FAR))]),
+        (ANSWERS, "greet", SaidGreeting.of(GREETING)),
         (ANSWERS, "changes", Page([Entry(FAR - 1, "unid", [])], Position(FAR - 1, "t" * 10_000), True)),
     ],
 )
@@ -158,6 +165,36 @@ def test_what_is_within_its_bounds_is_the_value_that_was_said(shapes: dict[str, 
     assert say == read(verb, written(verb, "me", say)).understood(shapes[verb])
 
 
-@pytest.mark.parametrize("shape", [each for name, each in vars(bounds).items() if name.startswith("Heard")])
+HEARD = [each for name, each in vars(bounds).items() if name.startswith("Heard") and hasattr(each, "_fields")]
+SAID = [(SaidGreeting, Greeting), (SaidSession, Session)]
+
+
+@pytest.mark.parametrize("shape", HEARD)
 def test_a_bound_is_on_something_that_the_value_has(shape: Any) -> None:
     assert set() == set(inspect.get_annotations(shape)) - set(shape._fields)
+
+
+@pytest.mark.parametrize(("said", "value"), SAID)
+def test_what_is_said_has_the_members_of_the_value(said: Any, value: Any) -> None:
+    assert value._fields == said.__struct_fields__
+
+
+@pytest.mark.parametrize("value", [GREETING, GREETING._replace(sessions=[])])
+def test_what_is_said_is_what_was_meant(value: Greeting) -> None:
+    assert value == SaidGreeting.of(value).meant()
+
+
+def test_what_a_later_version_adds_to_an_object_is_ignored() -> None:
+    say = msgspec.to_builtins(SaidGreeting.of(GREETING)) | {"eyes": "blue"}
+    say["sessions"][0]["colour"] = [1]
+    assert GREETING == read("greet", written("greet", "me", say)).understood(ANSWERS["greet"]).meant()
+
+
+def test_another_protocol_is_told_from_a_head_of_another_shape() -> None:
+    head = {"protocol": PROTOCOL + 1, "verb": ["greet", "well"], "name": {"of": 7}}
+    with pytest.raises(OtherProtocol):
+        read("greet", sealed(json.dumps(head).encode() + b"\n"))
+
+
+def sealed(data: bytes) -> bytes:
+    return data + b'{"end":"%b"}\n' % hashlib.sha256(data).hexdigest().encode()

@@ -18,7 +18,9 @@ from replica.server.gate.rights import Need
 from replica.server.native.depository import Depository
 from replica.transports.direct import DirectPeer
 from replica.wire import coding
-from replica.wire.messages import MEDIA_TYPE, Message, read, written
+from replica.wire.bodies import sifted
+from replica.wire.bounds import SaidGreeting
+from replica.wire.messages import MEDIA_TYPE, Message, is_ours, read, written
 from replica.wire.verbs import LIMIT_MAX, QUESTIONS, SIZE_MAX, WAIT_S_MAX, Changed, Leaves
 
 Act = Callable[[DirectPeer, Message], Any]
@@ -27,7 +29,8 @@ Act = Callable[[DirectPeer, Message], Any]
 def greet(peer: DirectPeer, message: Message) -> Any:
     """Who is here, and what is remembered of who is asking."""
     say = message.understood(QUESTIONS["greet"])
-    return peer.greet(say.greeting, say.dry_run)
+    greeting = peer.greet(None if say.greeting is None else say.greeting.meant(), say.dry_run)
+    return SaidGreeting.of(greeting)
 
 
 def changes(peer: DirectPeer, message: Message) -> Any:
@@ -77,13 +80,15 @@ def texts(peer: DirectPeer, message: Message) -> Any:
 def accept(peer: DirectPeer, message: Message) -> Any:
     """Take in a batch; what became of it."""
     head, rows = message.batch(QUESTIONS["accept"])
-    batch = Batch(rows, dict(head.texts), head.session, head.ancestry_limit, tuple(head.refused))
+    sound, not_json = sifted(rows)
+    refused = (*(failure.meant() for failure in head.refused), *not_json)
+    batch = Batch(sound, dict(head.texts), head.session.meant(), head.ancestry_limit, refused)
     return peer.accept(batch, head.dry_run)
 
 
 def remember(peer: DirectPeer, message: Message) -> Any:
     """Note what the receiving side has."""
-    peer.remember(*message.understood(QUESTIONS["remember"]))
+    peer.remember(*(session.meant() for session in message.understood(QUESTIONS["remember"])))
 
 
 def _bounded(limit: int) -> int:
@@ -92,17 +97,9 @@ def _bounded(limit: int) -> int:
     return limit
 
 
-async def unknown(call: Call) -> Response:
-    """A verb of a later version: whoever asks can do without, and knows that the others are here."""
-    raise NotSupported(
-        f"this version has no verb {call.part('verb')[:40]!r}", hint="Install the newer version at both ends."
-    )
-
-
 async def heard(call: Call, verb: str) -> Message:
     """What is asked. `UnsupportedMediaType`, `Garbled`, `OtherProtocol`; `Replaced` if another replica is meant."""
-    kind = call.request.headers.get("content-type", "")
-    if kind != MEDIA_TYPE:  # a browser asks before it sends this from any page
+    if not is_ours(call.request.headers.get("content-type", "")):  # a browser asks before it sends this from any page
         raise UnsupportedMediaType(f"Content-Type must be {MEDIA_TYPE}", hint="Use the command `replicate`.")
     data = await call.body()
     return await run_in_threadpool(_addressed, call, verb, data)
@@ -148,6 +145,14 @@ async def changes_in_time(call: Call) -> Response:
     return await run_in_threadpool(_answer, call, "changes", changes, message)
 
 
+async def unknown(call: Call) -> Response:
+    """Another verb, or another method: a newer version may have more to say, and is to know that it was understood so far."""
+    hint = "Where the other end has a newer version of notes-replica, install that here, too."
+    raise NotSupported(
+        f"{call.request.method} _replica/{call.part('verb')[:40]} is nothing that is known here", hint=hint
+    )
+
+
 def peer_for(call: Call) -> DirectPeer:
     """The database as whoever asks meets it."""
     rights = call.rights
@@ -161,7 +166,7 @@ def _endpoint(verb: str, handler: Callable[[Call], Awaitable[Response]], needs: 
 def _answer(call: Call, verb: str, act: Act, message: Message) -> Response:
     said = act(peer_for(call), message)
     answer, rows = said if isinstance(said, tuple) and isinstance(said[-1], Rows) else (said, None)
-    name = said.instance_id if verb == "greet" else message.name or call.replica.identity.instance_id
+    name = said.ids[-1] if verb == "greet" else message.name or call.replica.identity.instance_id
     chosen = coding_for(call)
     content = coding.compress(chosen, written(verb, name, answer, rows))
     return Response(content, headers=headers_for(chosen), media_type=MEDIA_TYPE)
@@ -178,5 +183,5 @@ ENDPOINTS = [
     _resource("texts", texts),
     _resource("accept", accept, Need.WRITE),
     _resource("remember", remember, Need.NOTE),
-    _endpoint("{verb:path}", unknown, Need.OFFER),
+    Endpoint(("GET", "POST", "PUT", "DELETE"), "/{db}/_replica/{verb:path}", unknown, Need.OFFER),
 ]

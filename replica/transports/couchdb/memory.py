@@ -13,7 +13,7 @@ from replica.store.sessions import KEPT, Session
 from replica.tally import Failure
 from replica.transports.couchdb.words import ask
 from replica.transports.web import Web
-from replica.wire.bounds import HeardSession
+from replica.wire.bounds import SaidSession
 
 MARKER = "_local/notes-replica"
 ATTEMPTS = 5  # to write what others write at the same time
@@ -75,7 +75,7 @@ def sessions_in(value: dict[str, Any]) -> list[Session]:
 
 def _session(value: Any) -> Session | None:
     try:
-        return msgspec.convert([value[name] for name in Session._fields], HeardSession)
+        return msgspec.convert({name: value[name] for name in Session._fields}, SaidSession).meant()
     except (msgspec.ValidationError, KeyError, TypeError):
         return None
 
