@@ -9,7 +9,9 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Text, TextClause, text
 
+from replica.canonical import parse
 from replica.conflict import check_leaf
+from replica.document import canonical_items
 from replica.errors import Corrupt, ReplicaError
 from replica.leaf import Leaf
 from replica.store.callbacks import Progress, looked_at
@@ -116,6 +118,8 @@ def _leaves(file: SQLiteFile) -> Iterator[Found]:
 def _problem_of(leaf: Leaf) -> Found:
     try:
         check_leaf(leaf)
+        if canonical_items(parse(leaf.body)) != leaf.body:
+            raise Corrupt(f"revision {leaf.revision} of {leaf.unid!r} is not in the canonical form")
     except ReplicaError as error:
         return _damage(leaf.unid, str(leaf.revision), str(error))
     return None

@@ -47,28 +47,41 @@ _CLOSELY = f"""
 
 
 def damaged_rows(
-    connection: Connection, since: int, until: int, is_over: Callable[[], bool] = lambda: False
+    connection: Connection,
+    since: int,
+    until: int,
+    is_over: Callable[[], bool] = lambda: False,
+    is_canonical: Callable[[bytes], bool] = lambda body: True,
 ) -> list[int]:
-    """The update sequences, within the span, of rows that `conflict.check_leaf` would refuse. `is_over`: stop looking."""
+    """The update sequences, within the span, of rows that `conflict.check_leaf` would refuse. `is_over`: stop looking.
+
+    `is_canonical` is asked of the bodies, where whoever saved them may not have seen to that.
+    """
     driver = driver_of(connection)
     rows = driver.execute(_ROWS, (since, until))
     damaged: list[int] = []
     while chunk := rows.fetchmany(CHUNK):
-        suspects = _suspects(chunk)
+        suspects = _suspects(chunk, is_canonical)
         if suspects:
-            damaged += [row[0] for row in driver.execute(_CLOSELY, (json.dumps(suspects),)) if not _is_whole(*row[1:])]
+            closely = driver.execute(_CLOSELY, (json.dumps(suspects),))
+            damaged += [seq for seq, *row in closely if not (_is_whole(*row) and is_canonical(row[-1]))]
         if is_over():
             rows.close()
             break
     return damaged
 
 
-def _suspects(rows: list[tuple[int, bytes, bytes, bytes, bytes | None]]) -> list[int]:
+def _suspects(
+    rows: list[tuple[int, bytes, bytes, bytes, bytes | None]], is_canonical: Callable[[bytes], bool]
+) -> list[int]:
     """Which of these rows are not, at first sight, intact first revisions, as nearly all rows of many databases are."""
     return [
         seq
         for seq, unid, packed, digest, body in rows
-        if body is None or not (unid.isascii() or _is_text(unid)) or not is_intact_first(packed, digest, body)
+        if body is None
+        or not (unid.isascii() or _is_text(unid))
+        or not is_intact_first(packed, digest, body)
+        or not is_canonical(body)
     ]
 
 

@@ -25,10 +25,13 @@ _NOT_ONE_WINNER = "SELECT unid FROM leaf GROUP BY unid HAVING sum(winner) <> 1 L
 Shape = dict[str, list[Any]]
 
 
-def check_received(path: str, look: Callable[[], object]) -> tuple[int, list[int]]:
+def check_received(
+    path: str, look: Callable[[], object], is_canonical: Callable[[bytes], bool]
+) -> tuple[int, list[int]]:
     """Refuse what this version would not have made: `NotADatabase`, `TooNew`, `TooOld`; `Corrupt` if its parts disagree.
 
-    Up to which update sequence its rows were looked at, and which of them are damaged. `look` is called now and then.
+    Up to which update sequence its rows were looked at, and which of them are damaged, as those whose bodies are not
+    canonical. `look` is called now and then.
     """
     with translated(path), closing(sqlite3.connect(path, isolation_level=None)) as connection:
         names = ("application_id", "user_version")
@@ -37,7 +40,7 @@ def check_received(path: str, look: Callable[[], object]) -> tuple[int, list[int
         if connection.execute(_OTHERS).fetchone() or any(found.get(name) != its for name, its in _ours().items()):
             raise NotADatabase(f"{path} has not the tables that a file of ours has")
         with ThreadPoolExecutor(1, "checking") as thread, looked_at(connection, look):
-            looking = thread.submit(_damaged, path)
+            looking = thread.submit(_damaged, path, is_canonical)
             (said,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
             undecided = connection.execute(_NOT_ONE_WINNER).fetchone()
         if said != "ok" or undecided:
@@ -45,10 +48,10 @@ def check_received(path: str, look: Callable[[], object]) -> tuple[int, list[int
         return looking.result()
 
 
-def _damaged(path: str) -> tuple[int, list[int]]:
+def _damaged(path: str, is_canonical: Callable[[bytes], bool]) -> tuple[int, list[int]]:
     with translated(path), unfinished_engine(path).connect() as connection:
         until = update_sequence(connection)
-        return until, damaged_rows(connection, 0, until)
+        return until, damaged_rows(connection, 0, until, is_canonical=is_canonical)
 
 
 @functools.cache

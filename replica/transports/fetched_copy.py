@@ -13,6 +13,7 @@ from replica.store.schema import check_schema
 from replica.store.tables import APPLICATION_ID
 from replica.transports.http import HTTPPeer
 from replica.transports.snapshot import settle
+from replica.wire.bodies import is_canonical
 
 
 def fetch_copy(source: HTTPPeer, path: str, now_ms: int, progress: Progress) -> None:
@@ -29,7 +30,7 @@ def fetch_copy(source: HTTPPeer, path: str, now_ms: int, progress: Progress) -> 
                     progress(file.tell(), snapshot.size)
                     if file.tell() > snapshot.size:
                         raise Garbled("the file is larger than it should be")
-        checked, damaged = check_received(unfinished, lambda: progress(snapshot.size, snapshot.size))
+        checked, damaged = check_received(unfinished, lambda: progress(snapshot.size, snapshot.size), is_canonical)
         sessions = settle(path, unfinished, checked, damaged, now_ms)
     with suppress(ReplicaError):  # what the server does not remember it will compare when the two meet
         source.remember(*sessions)

@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 from sqlalchemy import Connection, text
 
+from replica.errors import BadDocument
 from replica.store.callbacks import Progress, looked_at, nobody
 from replica.store.faults import file_errors, translated
 from replica.store.identity import Identity, become_copy, new_id, read_identity
@@ -125,10 +126,13 @@ def _leave_out(connection: Connection, damaged: list[int], now_ms: int) -> None:
     A document that one of them was a leaf of, by whatever UNID, goes on with the others.
     """
     seqs = connection.execute(_BESIDE, {"seqs": json.dumps(damaged)}).scalars().all()
-    tally, writer = Tally(), Writer(connection, now_ms, keeps=False)
+    tally, writer, known = Tally(), Writer(connection, now_ms, keeps=False), {*damaged}
     for rows in leaves_in_rows(connection, seqs).values():
-        sound = [row.leaf for row in rows if is_sound(row.leaf, tally)]
-        writer.put(rows, sound)
+        whole = [row for row in rows if is_sound(row.leaf, tally)]
+        for row in whole:
+            if row.seq in known:  # its hash and its id are right, and its bytes no document
+                tally.fail(row.leaf, BadDocument.code)
+        writer.put(rows, [row.leaf for row in whole if row.seq not in known])
     writer.flush()
     connection.execute(_FORGET_RESOLVED)
     note_refusals(connection, tally, (), read_identity(connection).instance_id, now_ms)

@@ -18,6 +18,7 @@ from replica.transports.address import Address
 from replica.transports.fetched_copy import fetch_copy
 from replica.transports.http import HTTPPeer
 from replica.transports.web import Web
+from replica.wire.bodies import is_canonical
 from tests.middleman import Middleman, between
 from tests.servers import serving
 from tests.system.command import done
@@ -257,7 +258,7 @@ def test_a_file_that_is_not_as_ours_are_is_refused(
 ) -> None:
     path = str(tmp_path / "came.db")
     hub.backup(path)
-    check_received(path, lambda: None)
+    check_received(path, lambda: None, is_canonical)
     spoil(path)
     with pytest.raises(error):
-        check_received(path, lambda: None)
+        check_received(path, lambda: None, is_canonical)
