@@ -8,9 +8,9 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 from replica.clock import stopwatch, system_clock
-from replica.engine.meeting import Options, Transfer, meet
-from replica.engine.peer import Peer
-from replica.engine.replicate import Progress, Task, transfer
+from replica.engine.meeting import Options, Transfer, greet, meet
+from replica.engine.peer import Greeting, Peer
+from replica.engine.replicate import Outset, Progress, Task, transfer
 from replica.engine.report import Report
 from replica.errors import Mistake, ReplicaError
 from replica.replica import FilePath, Replica, open_path
@@ -40,6 +40,7 @@ def replicate(
     continuous: bool = False,
     stop: Event | None = None,
     on_wait: Callable[[ReplicaError | None], object] | None = None,
+    on_begin: Callable[[Outset], object] = lambda outset: None,
 ) -> Report:
     """Replicate between two replicas, by their files' paths or their addresses: pull (there to here), then push, or one.
 
@@ -55,6 +56,9 @@ def replicate(
     the report is the sum. What `may_retry` does not end it: it is tried again, after pauses of 1 to 60 seconds. `on_wait`
     is called with such an error, and with None when all is done for now; it and `on_progress` are called in a thread.
     Not with `dry_run` (`Mistake`).
+
+    `on_begin` is told of each direction before it begins (`Outset`): its tally fills up while it runs, and stays what it was
+    if something is raised.
     """
     elapsed = stopwatch()
     stop = stop or Event()
@@ -63,7 +67,7 @@ def replicate(
         return max_duration is not None and elapsed() > max_duration
 
     def meeting(a: Peer, b: Peer, around: Around, is_over: Callable[[], bool]) -> Report:
-        options = Options(direction, dry_run, force, on_progress, is_over)
+        options = Options(direction, dry_run, force, on_progress, is_over, on_begin)
         return meet(a, b, options, around(_way(a, b, force)), system_clock, new_id)
 
     def is_over() -> bool:
@@ -85,6 +89,18 @@ def replicate(
     report.limit = "max_duration" if ended_early and out_of_time() else None  # else it was told to stop
     report.seconds = elapsed()
     return report
+
+
+def meet_only(here: End, there: End, direction: str, *, network: Network | None = None) -> tuple[Greeting, Greeting]:
+    """Do what `replicate` does before anything is transferred: both ends greet, and all that is checked then is checked.
+
+    Nothing is written at either end. How the two greet; errors as in `replicate`.
+    """
+    with _leading(here, network, True) as to_here, _leading(there, network, True) as to_there:
+        a = to_here(None)
+        b = to_there(a)
+        _way(a, b, False)
+        return greet(a, b, Options(direction, dry_run=True))
 
 
 def fastest(task: Task, tally: Tally) -> None:

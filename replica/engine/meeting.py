@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from replica.engine.history import has_forked, was_filled
+from replica.engine.history import expected_position, has_forked, was_filled
 from replica.engine.peer import Greeting, Peer
 from replica.engine.prospect import Prospect
-from replica.engine.replicate import Progress, Task
+from replica.engine.replicate import Outset, Progress, Task
 from replica.engine.report import Report
 from replica.errors import LimitReached, Mistake, NotAReplica, Paused, ReadOnly, SuddenlyEmpty, WithItself
 from replica.tally import Tally
@@ -19,32 +19,28 @@ Transfer = Callable[[Task, Tally], None]
 
 
 class Options(NamedTuple):
-    """How to replicate. `deadline_passed` is asked after every batch."""
+    """How to replicate. `on_begin` is told of each direction before it begins; `deadline_passed` is asked after every batch."""
 
     direction: str = "both"
     dry_run: bool = False
     force: bool = False
     on_progress: Callable[[Progress], object] | None = None
     deadline_passed: Callable[[], bool] = lambda: False
+    on_begin: Callable[[Outset], object] = lambda outset: None
 
 
 def meet(
     here: Peer, there: Peer, options: Options, transfer: Transfer, now_ms: Callable[[], int], ids: Callable[[], str]
 ) -> Report:
     """Replicate between two peers: pull (there to here), then push. `ids` makes session ids."""
-    if options.direction not in DIRECTIONS:
-        raise Mistake(f"the direction is one of {', '.join(DIRECTIONS)}, not {options.direction!r}")
-    there_is = there.greet(here.greet(None), options.dry_run)
-    here_is = here.greet(there_is, options.dry_run)
-    if has_forked(there_is, here_is):  # what is remembered here was not known when it greeted
-        there_is = there.greet(here_is, options.dry_run)
-    check_safe(here_is, there_is, options)
+    here_is, there_is = greet(here, there, options)
     report = Report(dry_run=options.dry_run)
     prospect = Prospect(options.direction, here_is, there_is)
 
     def go(name: str, target: Peer, source: Peer, to: Greeting, by: Greeting) -> None:
         tally = prospect.tally_of(name)
         setattr(report, name, tally)
+        options.on_begin(Outset(name, expected_position(to, by), by.reached, tally))
         times = (prospect.telling(options.on_progress), options.deadline_passed)
         transfer(Task(name, target, source, to, by, ids(), now_ms, options.dry_run, *times), tally)
 
@@ -57,6 +53,18 @@ def meet(
     except LimitReached:
         report.limit = "max_duration"
     return report
+
+
+def greet(here: Peer, there: Peer, options: Options) -> tuple[Greeting, Greeting]:
+    """Who the two are, each as it greets the other, once it is checked that they may exchange documents."""
+    if options.direction not in DIRECTIONS:
+        raise Mistake(f"the direction is one of {', '.join(DIRECTIONS)}, not {options.direction!r}")
+    there_is = there.greet(here.greet(None), options.dry_run)
+    here_is = here.greet(there_is, options.dry_run)
+    if has_forked(there_is, here_is):  # what is remembered here was not known when it greeted
+        there_is = there.greet(here_is, options.dry_run)
+    check_safe(here_is, there_is, options)
+    return here_is, there_is
 
 
 def check_safe(here: Greeting, there: Greeting, options: Options) -> None:

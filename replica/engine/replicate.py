@@ -33,6 +33,17 @@ class Progress(NamedTuple):
     other: Progress | None = None
 
 
+class Outset(NamedTuple):
+    """What is known when a direction begins: `since` which place in the source's feed it goes on, how far that feed goes, and
+    where it will count.
+    """
+
+    direction: str
+    since: Position
+    end: Position
+    tally: Tally
+
+
 class Portion(NamedTuple):
     """What goes into one transaction: the leaves to fetch, the entries looked at, the positions before and after it."""
 

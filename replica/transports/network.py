@@ -15,7 +15,12 @@ from replica.errors import BadSettings
 from replica.transports.address import Address
 
 CONNECT_S = 15.0
-TIMEOUT = httpx2.Timeout(60.0, connect=CONNECT_S)
+SILENCE_S = 60.0
+
+
+def patience(silence_s: float) -> httpx2.Timeout:
+    """How long a server may say nothing, in seconds; for a connection it has `CONNECT_S` at most."""
+    return httpx2.Timeout(silence_s, connect=min(CONNECT_S, silence_s))
 
 
 class Secret(NamedTuple):
@@ -35,6 +40,7 @@ class Network:
     `password`: of the user that an address names. `token`: sent to every server instead. `find_secret` is asked for an
     address that brings no password and for which there is none. `ca_file`: a file of certificates that are trusted, beside
     nobody else. `client_cert`: a file with a certificate and its key. `bytes_per_second`: a bound in each direction.
+    `silence_s`: how long a server may say nothing.
     """
 
     password: str | None = field(default=None, repr=False)
@@ -43,12 +49,15 @@ class Network:
     ca_file: str | None = None
     client_cert: str | None = None
     bytes_per_second: float | None = None
+    silence_s: float = SILENCE_S
 
     def client(self, address: Address) -> httpx2.Client:
         """A client that proves who asks, and trusts as told; it goes through the proxies that the environment names."""
         transport = None if address.socket is None else httpx2.HTTPTransport(uds=address.socket)
         verify = self._trust() if address.url.startswith("https:") else _trust_on_the_way()
-        return httpx2.Client(timeout=TIMEOUT, auth=self._auth(address), verify=verify, transport=transport)
+        return httpx2.Client(
+            timeout=patience(self.silence_s), auth=self._auth(address), verify=verify, transport=transport
+        )
 
     def _auth(self, address: Address) -> httpx2.Auth | None:
         if self.token is not None:

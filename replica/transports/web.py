@@ -10,7 +10,7 @@ import httpx2
 
 from replica.transports.address import Address
 from replica.transports.complaints import complaint, our_errors
-from replica.transports.network import CONNECT_S, PLAIN
+from replica.transports.network import PLAIN, patience
 from replica.transports.retrying import Patience
 from replica.transports.throttled import Meter
 
@@ -94,7 +94,7 @@ class Web:
     ) -> Iterator[httpx2.Response]:
         """The answer to a request while it arrives, whatever it says."""
         url = f"{self.address.url}/{path}" if path else self.address.url
-        pause = {} if timeout is None else {"timeout": httpx2.Timeout(timeout, connect=CONNECT_S)}
+        pause = {} if timeout is None else {"timeout": patience(timeout)}
         with our_errors(self.address):
             request = self.client.build_request(
                 method,

@@ -17,6 +17,7 @@ import pytest
 import replica
 from replica import Document, Replica, errors
 from replica.document import UNID_MAX
+from replica.engine.replicate import Outset
 from replica.errors import (
     BadDocument,
     BadSelector,
@@ -1048,6 +1049,33 @@ def test_what_is_pending_begins_where_the_last_replication_ended(hub: Replica, l
     replica.replicate(laptop, hub, on_progress=seen.append)
     assert seen[0].other is not None
     assert (1, 1) == (seen[0].total, seen[0].other.total)
+
+
+def test_each_direction_says_where_it_goes_on_from_before_it_begins(hub: Replica, laptop: Replica) -> None:
+    replica.replicate(laptop, hub)
+    early = hub.update_sequence
+    hub.put({}, unid="from hub")
+    begun: list[Outset] = []
+    report = replica.replicate(laptop, hub, on_begin=begun.append)
+    assert ["pull", "push"] == [each.direction for each in begun]
+    assert (early, early + 1) == (begun[0].since.number, begun[0].end.number)
+    assert report.pull is begun[0].tally
+    again: list[Outset] = []
+    replica.replicate(laptop, hub, on_begin=again.append)
+    assert [(each.end, each.end) for each in again] == [(each.since, each.end) for each in again], "nothing is new"
+
+
+def test_what_was_counted_before_an_error_is_still_there(hub: Replica, laptop: Replica) -> None:
+    for number in range(3):
+        hub.put({}, unid=f"{number}")
+    begun: list[Outset] = []
+
+    def fail(progress: replica.Progress) -> None:
+        raise errors.Busy("for the test")
+
+    with pytest.raises(errors.Busy):
+        replica.replicate(laptop, hub, on_progress=fail, on_begin=begun.append)
+    assert 3 == begun[0].tally.added
 
 
 @pytest.mark.parametrize(("direction", "here", "there"), [("pull", 2, 1), ("push", 1, 2), ("both", 2, 2)])

@@ -25,6 +25,7 @@ from replica.server.app import create_app
 from replica.transports.address import parse_address
 from replica.transports.couchdb import feed
 from replica.transports.http import HTTPPeer
+from replica.transports.network import Network
 from replica.transports.web import Web
 from tests.couchdbs import CouchDB
 from tests.going_on import LIMIT_S, Going, going, holds
@@ -306,7 +307,7 @@ def line(url: str) -> Iterator[Line]:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Silence counts as such after a second."""
-    monkeypatch.setattr("replica.transports.network.TIMEOUT", httpx2.Timeout(1.0))
+    monkeypatch.setattr("replica.transports.connecting.PLAIN", Network(silence_s=1.0))
     monkeypatch.setattr("replica.transports.http.WAIT_S_MAX", 0.5)
     monkeypatch.setattr("replica.transports.http.SILENCE_S", 1.0)
     monkeypatch.setattr("replica.transports.couchdb.feed.SILENCE_S", 1.0)

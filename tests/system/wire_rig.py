@@ -42,19 +42,11 @@ DONE = ("added", "updated", "deleted", "conflicts", "merged", "replaced", "resur
 State = dict[str, frozenset[tuple[str, bool, bytes]]]  # UNID → its leaves: revision, deleted, body
 
 
-class Patient(Network):
+class Bare(Network):
     """How a server is reached: as ever, without certificates, which take longer to read than all that is sent."""
-
-    silence_s = 60.0
 
     def client(self, address: Address) -> httpx2.Client:
         return httpx2.Client(timeout=self.silence_s, verify=False, trust_env=False)
-
-
-class Impatient(Patient):
-    """The same by someone who soon gives up a server that says nothing."""
-
-    silence_s = SILENCE_S
 
 
 class Outcome(NamedTuple):
@@ -143,13 +135,13 @@ class Rig:
 
     @staticmethod
     def _replicated(here: Path, address: str, direction: str, flaw: Flaw | None) -> BaseException | None:
-        network: Network = Patient()
+        network: Network = Bare()
         with pytest.MonkeyPatch.context() as patch:
             if flaw is not None and flaw.kind in (
                 "stall",
                 "flip",
             ):  # a length that was changed leaves both waiting, too
-                network = Impatient()
+                network = Bare(silence_s=SILENCE_S)
                 patch.setattr(replica.transports.couchdb.feed, "SILENCE_S", SILENCE_S)
             try:
                 report = replica.replicate(here, address, direction, network=network)
@@ -167,7 +159,7 @@ class Rig:
     def greeting(self) -> dict[str, bytearray]:
         """What of it is the first question and its answer."""
         with self.pair() as (here, name), wire(self._server) as way:
-            with replica.open(here) as hub, closing(web_at(f"{way.url}/{name}", Patient())) as web:
+            with replica.open(here) as hub, closing(web_at(f"{way.url}/{name}", Bare())) as web:
                 peer_at(web, hub.peer.greet(None))
             return way.carried
 
@@ -196,11 +188,11 @@ class Rig:
     def _assert_recovers(self, here: Path, there: Path, name: str, protocol: str) -> None:
         """Replicated once without a flaw, both are as they should be; then there is nothing to do any more."""
         address = f"{protocol}http://{self._server[0]}:{self._server[1]}/{name}"
-        assert replica.replicate(here, address, network=Patient()).ok
+        assert replica.replicate(here, address, network=Bare()).ok
         assert self.together[protocol] == self.states(here, there)
         with replica.open(here) as hub:
             look(hub)
-        echo, nothing = (replica.replicate(here, address, network=Patient()).to_dict() for _ in range(2))
+        echo, nothing = (replica.replicate(here, address, network=Bare()).to_dict() for _ in range(2))
         for way in ("pull", "push"):
             assert not any(echo[way][count] for count in DONE), echo
             assert 0 == nothing[way]["read"], nothing

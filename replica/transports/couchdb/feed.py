@@ -53,7 +53,9 @@ class Feed:
     def since(self, since: Position, limit: int, wait: bool = False) -> Page:
         """What changed after `since`; `wait` waits until there is something. The numbers grow, whatever the server's do."""
         seq, earlier = _names(since)
-        answer = self._ask({"since": seq, "limit": str(limit)} | (LIVE if wait else {}), timeout=SILENCE_S)
+        answer = self._ask(
+            {"since": seq, "limit": str(limit)} | (LIVE if wait else {}), timeout=SILENCE_S if wait else None
+        )
         entries = []
         number, names = since.number, [earlier, seq]
         for row in answer.results:
