@@ -5,14 +5,13 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+from collections.abc import Callable
 from typing import BinaryIO
 
 from replica.errors import Mistake, TooLarge
+from replica.service import units
 
 STDIN = "-"
-_UNITS_S = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
-_DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+")
-_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 
 
 def standard_input() -> BinaryIO:
@@ -34,11 +33,19 @@ def text_of(word: str | None, most: int) -> str | bytes:
 
 def duration(text: str) -> float:
     """Seconds from `90`, `30s`, `5m`, `1h30m`, `250ms`."""
-    if re.fullmatch(r"\d+(?:\.\d+)?", text):
-        return float(text)
-    if not _DURATION.fullmatch(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no duration; write 30s, 5m or 1h30m")
-    return sum(float(number) * _UNITS_S[unit] for number, unit in _PART.findall(text))
+    return _read(units.duration, text)
+
+
+def rate(text: str) -> float:
+    """Bytes a second, from `500k`, `2M`, `64KiB`."""
+    return _read(units.rate, text)
+
+
+def _read(read: Callable[[str], float], text: str) -> float:
+    try:
+        return read(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def count(text: str) -> int:

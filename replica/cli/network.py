@@ -8,21 +8,18 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import sys
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
 import replica
+from replica.cli.inputs import rate
 from replica.cli.secrets import PASSWORD, TOKEN, by_variable
 from replica.errors import Mistake
 from replica.transports.address import Address, is_address
 
 if TYPE_CHECKING:
     from replica.transports.network import Network, Secret
-
-_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
-_RATE = re.compile(r"(\d+(?:\.\d+)?)\s*(|k|m|g|ki|mi|gi)b?(?:/s)?", re.IGNORECASE)
 
 
 def add_flags(parser: argparse._ActionsContainer) -> None:
@@ -37,14 +34,6 @@ def add_rate(parser: argparse.ArgumentParser) -> None:
     """The flag that bounds how fast bytes go."""
     text = "send and receive at most so many bytes a second over the network: 500k, 2M, 64KiB"
     parser.add_argument("--bwlimit", metavar="RATE", type=rate, help=text)
-
-
-def rate(text: str) -> float:
-    """Bytes a second."""
-    match = _RATE.fullmatch(text.strip())
-    if not match or float(match[1]) <= 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is no rate; write 500k, 2M or 64KiB")
-    return float(match[1]) * _UNITS[match[2].lower()]
 
 
 def opened(name: str, arguments: argparse.Namespace) -> replica.Replica:

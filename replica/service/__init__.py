@@ -1,0 +1,1 @@
+"""What runs by itself: connections, their schedules, their runs and the log of them."""
