@@ -42,6 +42,16 @@ GROUPS: dict[str, dict[str, Listed]] = {
         "refused": Listed("refused", "show what other replicas offered and was not taken"),
         "changes": Listed("changes", "show what changed, in order"),
     },
+    "connections": {
+        "connection list": Listed("connection.list_", "show the connections of the configuration"),
+        "connection show": Listed("connection.show", "show what counts for a connection"),
+        "connection test": Listed("connection.test", "reach the peer of a connection, and write nothing"),
+        "connection enable": Listed("connection.enable", "switch a connection on again"),
+        "connection disable": Listed("connection.disable", "switch a connection off"),
+        "run": Listed("run", "run the connections that are due, or those that are named"),
+        "config show": Listed("config.show", "show the configuration that counts"),
+        "config check": Listed("config.check", "tell all that is wrong with the configuration"),
+    },
     "network": {
         "serve": Listed("serve", "serve the databases of a folder over HTTP"),
         "acl": Listed("acl", "show or change who may do what in a database"),

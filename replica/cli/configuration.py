@@ -1,20 +1,43 @@
-"""The file named by `--config`."""
+"""The configuration for commands: the file named by `--config`, or one of those that are looked for."""
 
 from __future__ import annotations
 
-import tomllib
+import argparse
+import os
+from typing import TYPE_CHECKING
 
-from replica.errors import BadSettings, Mistake
+from replica.cli.complaints import complain
+from replica.cli.exits import Exit
+from replica.cli.terminal import Terminal
+from replica.errors import BadSettings
+
+if TYPE_CHECKING:
+    from replica.service.configuration import Configuration, Problem
 
 
-def read_configuration(path: str) -> None:
-    """Check that the file is there and is TOML. No key is known yet, so that every key is refused (`BadSettings`)."""
-    try:
-        with open(path, "rb") as file:
-            keys = tomllib.load(file)
-    except OSError as error:
-        raise Mistake(f"--config {path}: {error.strerror}", hint="Name a TOML file that can be read.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadSettings(f"{path} is not TOML: {error}", hint="Correct the file.") from error
-    for key in keys:
-        raise BadSettings(f"{path}: unknown key {key!r}", hint="No keys are known so far; remove it.")
+def check_configuration(path: str) -> None:
+    """For commands that need none: what is named is one, with nothing wrong in it (`Mistake`, `BadSettings`)."""
+    from replica.service.configuration import load
+
+    for problem in load(path, environment=os.environ).problems:
+        raise _as_error(problem)
+
+
+def configuration(arguments: argparse.Namespace) -> Configuration:
+    """The configuration. `BadSettings` if there is none or it is no TOML; what else is wrong is in its `problems`."""
+    from replica.service.configuration import load
+
+    return load(arguments.config, environment=os.environ)
+
+
+def complain_of(found: Configuration, out: Terminal) -> Exit:
+    """Say what is wrong with it; the exit code of that."""
+    for problem in found.problems:
+        complain(_as_error(problem), as_json=out.as_json, debug=False)
+    return Exit.USAGE if found.problems else Exit.DONE
+
+
+def _as_error(problem: Problem) -> BadSettings:
+    from replica.service.configuration import HINT
+
+    return BadSettings(str(problem), hint=HINT)

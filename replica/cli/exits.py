@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterable
 
 from replica import errors
 
@@ -73,6 +74,35 @@ BY_ERROR: dict[type[BaseException], Exit] = {
     errors.LimitReached: Exit.LIMIT,
     errors.Mistake: Exit.USAGE,
 }
+
+
+WORST_FIRST: tuple[Exit, ...] = (
+    Exit.TERMINATED,
+    Exit.INTERRUPTED,
+    Exit.PIPE,
+    Exit.DAMAGED,
+    Exit.UNSAFE,
+    Exit.STALE,
+    Exit.SCHEMA,
+    Exit.AUTHENTICATION,
+    Exit.USAGE,
+    Exit.NOT_FOUND,
+    Exit.REFUSED,
+    Exit.ERROR,
+    Exit.PARTIAL,
+    Exit.DIFFERENT,
+    Exit.LIMIT,
+    Exit.TEMPORARY,
+    Exit.LOCKED,
+    Exit.CONFLICTS,
+    Exit.DONE,
+)
+"""Which code a command has that does several things: what somebody has to look at goes before what gets better by itself."""
+
+
+def worst(codes: Iterable[Exit]) -> Exit:
+    """The code of several things together; `DONE` if there are none."""
+    return min(codes, key=WORST_FIRST.index, default=Exit.DONE)
 
 
 def exit_for(error: BaseException) -> Exit:

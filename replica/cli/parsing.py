@@ -27,6 +27,7 @@ class Command(Protocol):
 
     DESCRIPTION: str
     EXAMPLE: str
+    # READS_CONFIGURATION = True: it does so itself, and says what it does with one in which something is wrong.
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
         """Add the arguments and flags."""
@@ -96,7 +97,8 @@ def _add_global_flags(parser: Parser) -> None:
     flags.add_argument("-v", "--verbose", action="store_true", help="say more: times, and every failure by name")
     flags.add_argument("--json", action="store_true", help="print one JSON value, errors too")
     flags.add_argument("--no-color", action="store_true", help="no colors; the variable NO_COLOR does the same")
-    flags.add_argument("--config", metavar="FILE", help="a TOML file with settings; there are none so far")
+    text = "the file with the connections; else ./replica.toml, that of the user, or /etc/replica/replica.toml"
+    flags.add_argument("--config", metavar="FILE", help=text)
     add_flags(flags)
     flags.add_argument("--debug", action="store_true", help="show where in the program an error came from")
     flags.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
@@ -111,10 +113,10 @@ def parse(name: str, words: Sequence[str]) -> tuple[Command, argparse.Namespace]
     for given, value in vars(arguments).items():
         setattr(arguments, given, [*map(_bared, value)] if isinstance(value, list) else _bared(value))
     arguments.no_color = arguments.no_color or bool(os.environ.get("NO_COLOR"))
-    if arguments.config is not None:
-        from replica.cli.configuration import read_configuration
+    if arguments.config is not None and not getattr(command, "READS_CONFIGURATION", False):
+        from replica.cli.configuration import check_configuration
 
-        read_configuration(arguments.config)
+        check_configuration(arguments.config)
     return command, arguments
 
 

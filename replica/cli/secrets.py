@@ -10,6 +10,7 @@ import os
 import sys
 
 from replica.errors import Mistake
+from replica.service.reveal import first_line_of_command, first_line_of_file
 
 PASSWORD = "REPLICA_PASSWORD"
 TOKEN = "REPLICA_TOKEN"
@@ -24,7 +25,7 @@ def add_password_flag(parser: argparse.ArgumentParser) -> None:
 def new_password(arguments: argparse.Namespace, name: str) -> str:
     """A password for the user `name`: from the file, the variables, or typed in twice. `Mistake` if there is none."""
     if arguments.password_file not in (None, os.environ.get(f"{PASSWORD}_FILE")):
-        return _first_line_of_file("--password-file", arguments.password_file)
+        return first_line_of_file("--password-file", arguments.password_file)
     given = by_variable(PASSWORD)
     if given is not None:
         return given
@@ -44,24 +45,7 @@ def by_variable(name: str) -> str | None:
     if os.environ.get(name):
         return os.environ[name]
     if os.environ.get(f"{name}_FILE"):
-        return _first_line_of_file(f"{name}_FILE", os.environ[f"{name}_FILE"])
+        return first_line_of_file(f"{name}_FILE", os.environ[f"{name}_FILE"])
     if os.environ.get(f"{name}_COMMAND"):
-        return _first_line_of_command(f"{name}_COMMAND", os.environ[f"{name}_COMMAND"])
+        return first_line_of_command(f"{name}_COMMAND", os.environ[f"{name}_COMMAND"])
     return None
-
-
-def _first_line_of_file(said: str, path: str) -> str:
-    try:
-        with open(path, encoding="utf-8") as file:
-            return file.readline().rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise Mistake(f"{said}: {path} cannot be read", hint="Name a file that holds the secret.") from error
-
-
-def _first_line_of_command(said: str, command: str) -> str:
-    import subprocess
-
-    done = subprocess.run(command, shell=True, stdout=subprocess.PIPE, check=False, encoding="utf-8")
-    if done.returncode:
-        raise Mistake(f"{said} ended with code {done.returncode}", hint="Name a command that prints the secret.")
-    return done.stdout.partition("\n")[0].rstrip("\r")

@@ -39,6 +39,15 @@ def duration(text: str) -> float:
     return sum(float(number) * _UNITS_S[unit] for number, unit in _PART.findall(text))
 
 
+def written_duration(seconds: float) -> str:
+    """Seconds as `1h30m`."""
+    said, rest = "", round(seconds * 1000)
+    for unit in ("d", "h", "m", "s", "ms"):
+        count, rest = divmod(rest, round(_UNITS_S[unit] * 1000))
+        said += f"{count}{unit}" if count else ""
+    return said or "0s"
+
+
 def rate(text: str) -> float:
     """Bytes a second, from `500k`, `2M`, `64KiB`."""
     match = _RATE.fullmatch(text.strip())
@@ -67,6 +76,17 @@ def days(text: str) -> frozenset[int]:
         length = (DAYS.index(last) - begin) % 7 if dash else 0
         found.update((begin + step) % 7 for step in range(length + 1))
     return frozenset(found)
+
+
+def written_days(numbers: frozenset[int]) -> str:
+    """Days of the week as `mon-fri`."""
+    runs: list[list[int]] = []
+    for day in sorted(numbers):
+        if runs and day == runs[-1][-1] + 1:
+            runs[-1].append(day)
+        else:
+            runs.append([day])
+    return ",".join(DAYS[run[0]] + (f"-{DAYS[run[-1]]}" if len(run) > 1 else "") for run in runs)
 
 
 def _time(text: str) -> int | None:

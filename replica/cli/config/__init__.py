@@ -1,0 +1,1 @@
+"""The commands `replicate config …`, one file each."""

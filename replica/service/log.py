@@ -1,0 +1,154 @@
+"""The log: a replica with a document for each run, and beside them what this machine remembers of each connection.
+
+The documents are for reading, here and wherever the log is replicated to. What decides when to run next is kept in local
+documents, which are about this machine and stay here; both are written in one transaction.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Self
+
+from replica.clock import Clock
+from replica.errors import Exists, NotFound
+from replica.replica import Replica, create_empty, open_path
+from replica.service.lock import Holder
+from replica.service.past import NEVER, Past, Switch, at, written
+from replica.service.run import Run
+from replica.store.faults import file_errors
+from replica.store.identity import new_unid
+from replica.store.local import LocalDocument, all_local, read_local, write_local
+
+TITLE = "Replications"
+RUNS = "run/"
+SWITCHES = "switch/"
+_PAST = "connection "
+_FOLDER_MODE = 0o700
+
+
+class Log:
+    """The log at `path`, which is made if it is not there, as it is for the connections of one configuration.
+
+    The errors of `replica.create` and `open`. Also a context manager.
+    """
+
+    def __init__(self, path: str, configuration: str, clock: Clock) -> None:
+        self._clock = clock
+        self._about = {"configuration": configuration, "host": host()}
+        self._prefix = f"{_PAST}{digest(configuration)} "
+        self._replica = _opened(path, clock)
+
+    def pasts(self) -> dict[str, Past]:
+        """What is remembered of each connection, by name."""
+        with self._replica.file.read() as connection:
+            found = all_local(connection, self._prefix)
+        return {name.removeprefix(self._prefix): Past.from_dict(json.loads(kept.body)) for name, kept in found.items()}
+
+    def past(self, name: str) -> Past:
+        """What is remembered of one connection."""
+        with self._replica.file.read() as connection:
+            kept = read_local(connection, self._prefix + name)
+        return NEVER if kept is None else Past.from_dict(json.loads(kept.body))
+
+    def begin(self, name: str, moment: datetime | None) -> datetime:
+        """A connection begins to run, for that moment; when that is. It is remembered before anything else is done."""
+        now = at(self._clock())
+        if moment is not None:
+            with self._replica.batch():
+                self._remember(name, lambda past: past.begun(moment, now))
+        return now
+
+    def note(self, run: Run) -> None:
+        """A run has ended, or did not take place because another one is running; that is noted once a moment."""
+        with self._replica.batch():
+            if run.skipped and run.moment is not None and self.past(run.connection.name).skipped == run.moment:
+                return
+            run.id = self._put(RUNS, {"type": "run", **run.to_dict()})
+            self._remember(run.connection.name, lambda past: _after(past, run))
+
+    def note_lost(self, run: Run, holder: Holder) -> None:
+        """A run before this one has ended without a word."""
+        self._put(RUNS, {"type": "run", **run.to_dict(), "error": _lost(holder)})
+
+    def switch(self, name: str, switch: Switch | None, by: str) -> None:
+        """Somebody switches a connection off, or on again (None)."""
+        now = at(self._clock())
+        said = {
+            "type": "switch",
+            "connection": name,
+            "enabled": switch is None,
+            "time": written(now if switch is None else switch.since),
+            "by": by,
+            "reason": "" if switch is None else switch.reason,
+        }
+        with self._replica.batch():
+            self._put(SWITCHES, said)
+            self._remember(name, lambda past: past.switched(switch))
+
+    def _put(self, kind: str, items: dict[str, Any]) -> str:
+        unid = kind + new_unid(self._clock())
+        self._replica.put(items | self._about, unid=unid)
+        return unid
+
+    def _remember(self, name: str, change: Callable[[Past], Past]) -> None:
+        """Change what is remembered, within the transaction that is going on."""
+        body = json.dumps(change(self.past(name)).to_dict())
+        with self._replica.file.write() as connection:
+            write_local(connection, self._prefix + name, LocalDocument(1, body))
+
+    def close(self) -> None:
+        """Close it."""
+        self._replica.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def digest(configuration: str) -> str:
+    """A short name for a configuration, by its path: two files may have connections of the same name."""
+    return hashlib.sha256(os.fsencode(configuration)).hexdigest()[:16]
+
+
+def host() -> str:
+    """What this machine is called."""
+    return os.uname().nodename
+
+
+def _opened(path: str, clock: Clock) -> Replica:
+    with suppress(NotFound):
+        return open_path(path, clock=clock)
+    with file_errors(path):
+        os.makedirs(os.path.dirname(path), mode=_FOLDER_MODE, exist_ok=True)
+    with suppress(Exists):  # somebody else makes it at the same moment
+        create_empty(path, None, TITLE, clock).close()
+    return open_path(path, clock=clock)
+
+
+def _after(past: Past, run: Run) -> Past:
+    """What is remembered after a run. One that was called by name and failed changes nothing; the schedule is as it was."""
+    outcome, scheduled = run.outcome, run.moment is not None
+    if outcome in ("done", "partial"):
+        return past.done(run.start, run.end)
+    if not scheduled:
+        return past
+    if outcome == "skipped":
+        return past.noted_skip(run.moment)
+    if outcome == "failed":
+        return past.failed(run.start, run.end, may_retry=run.may_retry)
+    return past.limited(run.start, run.end) if outcome == "limit" else past  # interrupted: it goes on being unfinished
+
+
+def _lost(holder: Holder) -> dict[str, str]:
+    message = f"{holder} has ended in the middle of it"
+    return {"code": "interrupted", "message": message, "hint": "The next run goes on after the last batch."}

@@ -1,0 +1,202 @@
+"""Running connections: one at a time, each alone on this machine, and noted in the log."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from types import TracebackType
+from typing import Self, TypeVar
+
+from replica.clock import Clock, stopwatch, system_clock
+from replica.engine.replicate import Outset, Progress
+from replica.errors import Locked, ReplicaError
+from replica.replication import replicate
+from replica.service.agenda import Due, due, forgotten, moments
+from replica.service.approach import network_of
+from replica.service.configuration import Configuration
+from replica.service.connection import Connection
+from replica.service.expansion import Pair, pairs_of
+from replica.service.lock import Holder, held
+from replica.service.log import Log, digest, host
+from replica.service.past import Past, at, read, written
+from replica.service.run import Part, Run, Way
+from replica.transports.network import Network
+
+T = TypeVar("T")
+
+LOCKS = "running"  # the folder beside the log
+
+
+class Runner:
+    """Runs connections of a configuration. Also a context manager.
+
+    `environment`: the variables in which secrets may be. A log that cannot be opened or written keeps nothing from running;
+    `log_error` is what is wrong with it.
+    """
+
+    def __init__(
+        self, configuration: Configuration, *, environment: Mapping[str, str] | None = None, clock: Clock = system_clock
+    ) -> None:
+        self.log_error: ReplicaError | None = None
+        self._configuration = configuration
+        self._environment = environment or {}
+        self._clock = clock
+        self._log = self._try(lambda: Log(configuration.log_path, configuration.path, clock))
+
+    def due(self) -> list[Due]:
+        """What is due now, the most urgent first."""
+        connections = self._configuration.connections
+        pasts = None if self._log is None else self._try(self._log.pasts)
+        now = at(self._clock())  # after it was read: nothing is remembered of a later time
+        if pasts is None:
+            pasts = {connection.name: forgotten(connection, now) for connection in connections}
+        return due(connections, pasts, now)
+
+    def run(self, connection: Connection, moment: datetime | None = None) -> Run | None:
+        """Run a connection now: for a moment that is due, or because it is called by name (None).
+
+        None if the moment is not due any more, because somebody else has taken it on. What goes wrong is in the run, not
+        raised; an interruption is raised when it is noted.
+        """
+        holder = Holder(os.getpid(), host(), written(at(self._clock())))
+        path = self._lock_path(connection.name)
+        try:
+            with held(path, holder) as before:
+                if before is not None:
+                    self._note_lost(connection, before)
+                return self._run_alone(connection, moment)
+        except Locked as error:
+            return self._noted(self._nothing(connection, moment, error, skipped=True))
+        except ReplicaError as error:
+            return self._noted(self._nothing(connection, moment, error, skipped=False))
+
+    def _run_alone(self, connection: Connection, moment: datetime | None) -> Run | None:
+        if moment is not None:
+            moment = self._still_due(connection, moment)
+            if moment is None:
+                return None
+        log = self._log
+        start = None if log is None else self._try(lambda: log.begin(connection.name, moment))
+        if start is None:
+            start = at(self._clock())
+            if moment is not None and not moments(connection, forgotten(connection, start), start):
+                return None  # it cannot be remembered that it has run, so that it would run every minute
+        run = Run(connection, moment, start, start)
+        try:
+            _go(run, self._environment)
+        except ReplicaError as error:
+            run.error = error
+        run.end = at(self._clock())
+        self._noted(run)
+        for cause in run.errors:
+            if not isinstance(cause, Exception):
+                raise cause
+        return run
+
+    def _still_due(self, connection: Connection, moment: datetime) -> datetime | None:
+        """The moment for which it is due now; None if somebody has taken it on since it was found to be."""
+        log = self._log
+        past = None if log is None else self._try(lambda: log.past(connection.name))
+        if past is None:
+            return moment
+        found = moments(connection, past, max(at(self._clock()), moment))
+        if connection.on_missed == "all":
+            return moment if moment in found else None
+        return found[0] if found else None
+
+    def _nothing(self, connection: Connection, moment: datetime | None, error: ReplicaError, *, skipped: bool) -> Run:
+        now = at(self._clock())
+        return Run(connection, moment, now, now, error=error, skipped=skipped)
+
+    def _noted(self, run: Run) -> Run:
+        log = self._log
+        if log is not None:
+            self._try(lambda: log.note(run))
+        return run
+
+    def _note_lost(self, connection: Connection, before: Holder) -> None:
+        log = self._log
+        past = None if log is None else self._try(lambda: log.past(connection.name))
+        if log is None or past is None:
+            return
+        now = at(self._clock())
+        moment, start = _cut_off(past) if past.ending == "running" else (None, read(before.since) or now)
+        lost = Run(connection, moment, start, now, error=KeyboardInterrupt())
+        self._try(lambda: log.note_lost(lost, before))
+
+    def _lock_path(self, name: str) -> str:
+        folder = os.path.join(os.path.dirname(self._configuration.log_path), LOCKS)
+        return os.path.join(folder, f"{name}-{digest(self._configuration.path)}.lock")
+
+    def _try(self, call: Callable[[], T]) -> T | None:
+        """Do something with the log; what goes wrong is kept in `log_error`."""
+        try:
+            return call()
+        except ReplicaError as error:
+            self.log_error = self.log_error or error
+            return None
+
+    def close(self) -> None:
+        """Close the log."""
+        if self._log is not None:
+            self._log.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _cut_off(past: Past) -> tuple[datetime | None, datetime]:
+    assert past.started is not None
+    return past.moment, past.started
+
+
+def _go(run: Run, environment: Mapping[str, str]) -> None:
+    """Replicate what the connection is about, database by database: one that fails keeps no other from it."""
+    connection, elapsed = run.connection, stopwatch()
+    pairs = pairs_of(connection)
+    network = network_of(connection, environment)
+    for pair in pairs:
+        left = None if connection.time_limit is None else connection.time_limit - elapsed()
+        part = Part(pair)
+        run.parts.append(part)
+        if left is not None and left <= 0:
+            part.limited = True
+            continue
+        _replicate(part, connection, network, left)
+        if part.error is not None and not isinstance(part.error, Exception):
+            return
+
+
+def _replicate(part: Part, connection: Connection, network: Network | None, seconds: float | None) -> None:
+    def begin(outset: Outset) -> None:
+        since = outset.since.number
+        part.ways[outset.direction] = Way(outset.tally, since, max(since, outset.end.number), since)
+
+    def progress(progress: Progress) -> None:
+        way = part.ways[progress.direction]
+        way.after = way.before + progress.done
+
+    pair: Pair = part.pair
+    try:
+        report = replicate(
+            pair.here,
+            pair.peer,
+            connection.direction,
+            max_duration=seconds,
+            network=network,
+            on_progress=progress,
+            on_begin=begin,
+        )
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - whatever it is, it is noted, and the others run
+        part.error = error
+        return
+    part.limited = report.limit is not None
+    for name, way in part.ways.items():
+        if not part.limited or name != [*part.ways][-1]:
+            way.after = max(way.after, way.end)
