@@ -1,20 +1,29 @@
-"""`Connection`: one `[[connection]]` of a configuration, and what each of its keys may say."""
+"""One connection of a configuration, and what each of its keys may say: `Connection`."""
 
 from __future__ import annotations
 
 import os
-import re
 from typing import Annotated, Literal, NamedTuple
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
 from replica.errors import Mistake
 from replica.service import units
-from replica.service.calendar import Schedule, Zone, find_zone, read_schedule
+from replica.service.calendar import Schedule, Zone, find_zone
 from replica.service.units import TimeRange
+from replica.service.values import (
+    as_schedule,
+    as_zone,
+    check_name,
+    check_user,
+    read_days,
+    read_rate,
+    read_seconds,
+    read_texts,
+    read_times,
+)
 from replica.transports.address import is_address, parse_address
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)  # what file names and the labels of metrics can carry
 EVERY_MIN_S = 1.0
 JITTER_MAX_S = 86400.0
 
@@ -29,54 +38,7 @@ class Reference(NamedTuple):
     name: str
 
 
-def _seconds(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise ValueError('a duration is a text such as "15m"')
-    return units.duration(str(value))
-
-
-def _rate(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        raise ValueError('a rate is a text such as "2MiB"')
-    return units.rate(str(value))
-
-
-def _texts(value: object) -> tuple[str, ...]:
-    found = value if isinstance(value, list | tuple) else [value]
-    if not found or not all(isinstance(text, str) for text in found):
-        raise ValueError("it is a text, or a list of texts")
-    return tuple(found)
-
-
-def _times(value: object) -> tuple[TimeRange, ...]:
-    return tuple(units.time_range(text) for text in _texts(value))
-
-
-def _days(value: object) -> frozenset[int]:
-    return frozenset(day for text in _texts(value) for day in units.days(text))
-
-
-def _schedule(value: object) -> object:
-    return read_schedule(value) if isinstance(value, str) else value
-
-
-def _zone(value: object) -> object:
-    return find_zone(value) if isinstance(value, str) else value
-
-
-def _name(name: str) -> str:
-    if not NAME.fullmatch(name):
-        raise ValueError("a name has letters, digits, `.`, `_` and `-`, 64 at most, and begins with a letter or digit")
-    return name
-
-
-def _user(user: str) -> str:
-    if not user or ":" in user:
-        raise ValueError("a user has a name without `:`")
-    return user
-
-
-Seconds = Annotated[float, BeforeValidator(_seconds)]
+Seconds = Annotated[float, BeforeValidator(read_seconds)]
 _CONFIG = ConfigDict(
     frozen=True,
     extra="forbid",
@@ -94,8 +56,8 @@ class Within(BaseModel):
 
     model_config = _CONFIG
 
-    times: Annotated[tuple[TimeRange, ...], BeforeValidator(_times)] = (TimeRange(0, units.DAY_MINUTES),)
-    days: Annotated[frozenset[int], BeforeValidator(_days)] = frozenset(range(7))
+    times: Annotated[tuple[TimeRange, ...], BeforeValidator(read_times)] = (TimeRange(0, units.DAY_MINUTES),)
+    days: Annotated[frozenset[int], BeforeValidator(read_days)] = frozenset(range(7))
 
     def __str__(self) -> str:
         return f"{','.join(map(str, self.times))} {units.written_days(self.days)}"
@@ -112,7 +74,7 @@ class Connection(BaseModel):
     here: str = Field(
         description="A file on this machine; or a folder, or a pattern such as `data/*.db`, for all the databases there"
     )
-    exclude: Annotated[tuple[str, ...], BeforeValidator(_texts)] = Field(
+    exclude: Annotated[tuple[str, ...], BeforeValidator(read_texts)] = Field(
         (), description="Patterns of the databases in a folder that are left out, with or without their `.db`"
     )
     peer: str = Field(
@@ -122,7 +84,7 @@ class Connection(BaseModel):
     direction: Literal["both", "pull", "push"] = Field(
         "both", description="`both`; `pull` from the peer only; `push` to the peer only"
     )
-    schedule: Annotated[Schedule | None, BeforeValidator(_schedule)] = Field(
+    schedule: Annotated[Schedule | None, BeforeValidator(as_schedule)] = Field(
         None, description="When to run: cron's five fields, or `@hourly`, `@daily`, `@weekly`, `@monthly`"
     )
     every: Seconds | None = Field(
@@ -131,7 +93,7 @@ class Connection(BaseModel):
     within: Within | None = Field(
         None, description='With `every`: `{times = ["08:00-22:00"], days = "mon-fri"}`; either may be left out'
     )
-    timezone: Annotated[Zone, BeforeValidator(_zone)] = Field(
+    timezone: Annotated[Zone, BeforeValidator(as_zone)] = Field(
         default_factory=lambda: find_zone("UTC"), description="The time zone of all that, by default this machine's"
     )
     jitter: Seconds = Field(
@@ -144,7 +106,7 @@ class Connection(BaseModel):
     time_limit: Seconds | None = Field(
         None, description="End a run after so long, with the batch in hand; the next one goes on from there"
     )
-    rate: Annotated[float | None, BeforeValidator(_rate)] = Field(
+    rate: Annotated[float | None, BeforeValidator(read_rate)] = Field(
         None, description="So many bytes a second at most over the network, each way: `500k`, `2MiB`"
     )
     enabled: bool = Field(True, description="`false`: run when it is called by name only")
@@ -158,8 +120,8 @@ class Connection(BaseModel):
     ca_file: str | None = Field(None, description="Trust the certificates in this PEM file, and no others")
     client_cert: str | None = Field(None, description="Show the certificate in this PEM file, which holds its key too")
 
-    _check_name = field_validator("name")(_name)
-    _check_user = field_validator("user")(_user)
+    _check_name = field_validator("name")(check_name)
+    _check_user = field_validator("user")(check_user)
 
     @field_validator("here", "password_file", "token_file", "ca_file", "client_cert")
     @classmethod

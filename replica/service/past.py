@@ -1,4 +1,4 @@
-"""`Past`: what is remembered of a connection's runs, as far as it decides when the next one is due. Values; no clock."""
+"""What is remembered of the runs of a connection, as far as it decides when the next one is due: `Past`. Values."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Where things are on a machine: the configuration, the folder for what must be remembered, the time zone. Pure, but for
-looking whether a file is there.
-"""
+"""Where things are on a machine: the configuration, the log, the time zone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`Run`: what came of running a connection once, and how it is written down. Values.
+"""What came of running a connection once, and how it is written down: `Run`. Values.
 
 The items are a format that others read, on other machines too; docs/connections.md describes each.
 """

@@ -8,20 +8,16 @@ from datetime import datetime
 from types import TracebackType
 from typing import Self, TypeVar
 
-from replica.clock import Clock, stopwatch, system_clock
-from replica.engine.replicate import Outset, Progress
+from replica.clock import Clock, system_clock
 from replica.errors import Locked, ReplicaError
-from replica.replication import replicate
 from replica.service.agenda import Due, due, forgotten, moments
-from replica.service.approach import network_of
 from replica.service.configuration import Configuration
 from replica.service.connection import Connection
-from replica.service.expansion import Pair, pairs_of
 from replica.service.lock import Holder, held
 from replica.service.log import Log, digest, host
 from replica.service.past import Past, at, read, written
-from replica.service.run import Part, Run, Way
-from replica.transports.network import Network
+from replica.service.run import Run
+from replica.service.work import do
 
 T = TypeVar("T")
 
@@ -84,7 +80,7 @@ class Runner:
                 return None  # it cannot be remembered that it has run, so that it would run every minute
         run = Run(connection, moment, start, start)
         try:
-            _go(run, self._environment)
+            do(run, self._environment)
         except ReplicaError as error:
             run.error = error
         run.end = at(self._clock())
@@ -154,49 +150,3 @@ class Runner:
 def _cut_off(past: Past) -> tuple[datetime | None, datetime]:
     assert past.started is not None
     return past.moment, past.started
-
-
-def _go(run: Run, environment: Mapping[str, str]) -> None:
-    """Replicate what the connection is about, database by database: one that fails keeps no other from it."""
-    connection, elapsed = run.connection, stopwatch()
-    pairs = pairs_of(connection)
-    network = network_of(connection, environment)
-    for pair in pairs:
-        left = None if connection.time_limit is None else connection.time_limit - elapsed()
-        part = Part(pair)
-        run.parts.append(part)
-        if left is not None and left <= 0:
-            part.limited = True
-            continue
-        _replicate(part, connection, network, left)
-        if part.error is not None and not isinstance(part.error, Exception):
-            return
-
-
-def _replicate(part: Part, connection: Connection, network: Network | None, seconds: float | None) -> None:
-    def begin(outset: Outset) -> None:
-        since = outset.since.number
-        part.ways[outset.direction] = Way(outset.tally, since, max(since, outset.end.number), since)
-
-    def progress(progress: Progress) -> None:
-        way = part.ways[progress.direction]
-        way.after = way.before + progress.done
-
-    pair: Pair = part.pair
-    try:
-        report = replicate(
-            pair.here,
-            pair.peer,
-            connection.direction,
-            max_duration=seconds,
-            network=network,
-            on_progress=progress,
-            on_begin=begin,
-        )
-    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - whatever it is, it is noted, and the others run
-        part.error = error
-        return
-    part.limited = report.limit is not None
-    for name, way in part.ways.items():
-        if not part.limited or name != [*part.ways][-1]:
-            way.after = max(way.after, way.end)
