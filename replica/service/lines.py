@@ -36,8 +36,9 @@ class Lines:
 
     def _note(self, table: str, number: int, key: str, at: int) -> None:
         first, _, rest = table.partition(".")
-        path = ".".join(filter(None, (rest if first == CONNECTION else table, key)))
-        self._found.setdefault((number if first == CONNECTION else None, path), at)
+        inside = first == CONNECTION and number >= 0
+        path = ".".join(filter(None, (rest if inside else table, key)))
+        self._found.setdefault((number if inside else None, path), at)
 
     def of_key(self, key: str) -> int | None:
         """The line of a key, or of a table, that is in no connection."""
