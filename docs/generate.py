@@ -1,4 +1,4 @@
-"""Write the pages that follow from the code: commands.md, errors.md, openapi.json, settings.md.
+"""Write the pages that follow from the code: commands.md, configuration.md, errors.md, openapi.json, settings.md.
 
     python docs/generate.py
 
@@ -169,6 +169,30 @@ def _takes(setting: Setting) -> str:
         return "null"
 
 
+def configuration_page() -> str:
+    """Every key of a configuration: its default, what it is for."""
+    return NOTE + "\n".join(_configuration()) + "\n"
+
+
+def _configuration() -> Line:
+    from replica.service.connection import Connection
+
+    yield from ("# Configuration", "")
+    yield "What `replica.toml` may say. [Connections](connections.md) tells what it is for, with examples. An unknown key is an"
+    yield from ("error, and so are keys that do not go together.", "")
+    yield from ("| key | meaning |", "|---|---|")
+    yield "| `log` | Where the log of runs is; the variable `REPLICA_LOG` goes before it |"
+    yield from ("| `[[connection]]` | A connection, with the keys below |", "")
+    yield from ("## A connection", "", "| key | default | meaning |", "|---|---|---|")
+    for field in Connection.model_fields.values():
+        default = "needed" if field.is_required() else "" if field.default in (None, ()) else _default(field.default)
+        yield f"| `{field.alias}` | {default} | {_cell(field.description or '')} |"
+
+
+def _default(value: object) -> str:
+    return "" if not isinstance(value, str | int | float) else "`0s`" if value == 0.0 else f"`{json.dumps(value)}`"
+
+
 def description() -> str:
     """The HTTP API for tools, as OpenAPI."""
     from replica.server.app import ENDPOINTS
@@ -179,6 +203,7 @@ def description() -> str:
 
 PAGES: dict[str, Callable[[], str]] = {
     "commands.md": commands_page,
+    "configuration.md": configuration_page,
     "errors.md": errors_page,
     "openapi.json": description,
     "settings.md": settings_page,

@@ -16,11 +16,12 @@ if TYPE_CHECKING:
 
 
 def check_configuration(path: str) -> None:
-    """For commands that need none: what is named is one, with nothing wrong in it (`Mistake`, `BadSettings`)."""
+    """For commands that need none: what is named is one (`Mistake`, `BadSettings`). Single connections are not their matter."""
     from replica.service.configuration import load
 
     for problem in load(path, environment=os.environ).problems:
-        raise _as_error(problem)
+        if problem.connection is None:
+            raise _as_error(problem)
 
 
 def configuration(arguments: argparse.Namespace) -> Configuration:

@@ -10,7 +10,7 @@ import pytest
 from tests.house.source import ROOT
 
 DOCS = ROOT / "docs"
-NAMES = ("commands.md", "errors.md", "openapi.json", "settings.md")
+NAMES = ("commands.md", "configuration.md", "errors.md", "openapi.json", "settings.md")
 
 
 @pytest.fixture(scope="module")

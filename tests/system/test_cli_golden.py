@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.connections import Site
 from tests.house.source import ROOT
 from tests.system.command import Outcome, done, run
 
@@ -53,6 +54,23 @@ def listed(db: Path) -> Outcome:
     return done("acl", db, "set", "anna", "editor", "--role", "approver", "--deny", "delete", "--json")
 
 
+def site(a: Path, *words: object, bad: bool = False) -> Outcome:
+    """A command with a configuration: a connection with a schedule, which is switched off, one by name, and a bad one."""
+    made = Site(a.parent)
+    keys = {"schedule": "*/15 8-22 * * mon-fri", "priority": "high", "time_limit": "10m", "jitter": "2m"}
+    tables: list[dict[str, Any]] = [
+        {"name": "hub", **keys},
+        {"name": "both", "every": "1h", "within": {"days": "mon-fri"}},
+    ]
+    made.write(*({"here": "b.db", "peer": "a.db", **table} for table in tables))
+    made.done("connection", "disable", "hub", "--reason", "repairs", LOGNAME="anna")
+    if bad:
+        made.write(
+            {"name": "hub", "shedule": "@daily"}, {"name": "one", "direction": "pull", "here": "b.db", "peer": "a.db"}
+        )
+    return made.run(*words, "--json", TZ="Europe/Berlin", LOGNAME="anna")
+
+
 Shape = Callable[[Path, Path, Path], Outcome]
 SHAPES: dict[str, Shape] = {
     "create": lambda a, b, new: done("create", new, "--json"),
@@ -80,6 +98,15 @@ SHAPES: dict[str, Shape] = {
     "acl-set": lambda a, b, new: listed(a),
     "acl-remove": lambda a, b, new: done("acl", a, "remove", "anna", "--json") if listed(a) else run(),
     "acl-check": lambda a, b, new: done("acl", a, "check", "anna", "--json") if listed(a) else run(),
+    "config-show": lambda a, b, new: site(a, "config", "show"),
+    "config-show-origin": lambda a, b, new: site(a, "config", "show", "--origin"),
+    "config-check": lambda a, b, new: site(a, "config", "check", bad=True),
+    "connection-list": lambda a, b, new: site(a, "connection", "list"),
+    "connection-show": lambda a, b, new: site(a, "connection", "show", "hub"),
+    "connection-test": lambda a, b, new: site(a, "connection", "test", "hub"),
+    "connection-enable": lambda a, b, new: site(a, "connection", "enable", "hub"),
+    "connection-disable": lambda a, b, new: site(a, "connection", "disable", "both"),
+    "run": lambda a, b, new: site(a, "run", "hub"),
     "verify": lambda a, b, new: done("verify", a, "--json"),
     "compare": lambda a, b, new: run("verify", a, b, "--json"),
     "compact": lambda a, b, new: done("compact", a, "--json"),

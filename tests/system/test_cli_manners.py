@@ -73,7 +73,9 @@ def test_the_version_is_told() -> None:
 
 
 def test_help_loads_nothing_heavy_and_no_command() -> None:
-    heavy = "{'sqlalchemy', 'rich', 'sqlite3', 'json', 'alembic', 'msgspec', 'starlette', 'httpx2'}"
+    heavy = (
+        "{'sqlalchemy', 'rich', 'sqlite3', 'json', 'alembic', 'msgspec', 'starlette', 'httpx2', 'pydantic', 'cronsim'}"
+    )
     look = (
         "import sys\nfrom replica.cli import main\nmain(['--help'])\n"
         f"print(sorted({heavy} & sys.modules.keys()), file=sys.stderr)\n"
@@ -90,7 +92,10 @@ def test_a_command_between_files_loads_nothing_of_the_network(tmp_path: Path) ->
     done("create", one)
     done("put", one, "x", '{"a":1}')
     done("copy", one, two)
-    heavy = "{'msgspec', 'httpx2', 'anyio', 'starlette', 'uvicorn', 'backports.zstd', 'compression.zstd', 'alembic', 'rich'}"
+    heavy = (
+        "{'msgspec', 'httpx2', 'anyio', 'starlette', 'uvicorn', 'backports.zstd', 'compression.zstd', 'alembic', 'rich', "
+        "'pydantic', 'cronsim'}"
+    )
     look = (
         "import sys\nfrom replica.cli import main\nmain(sys.argv[1:])\n"
         f"print(sorted({heavy} & sys.modules.keys()), file=sys.stderr)"

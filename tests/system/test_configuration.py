@@ -134,6 +134,11 @@ def test_the_other_connections_are_there_all_the_same(site: Site) -> None:
     assert ["good"] == [each["name"] for each in site.run("config", "show", "--json").value["connections"]]
 
 
+def test_commands_that_need_no_connection_do_not_mind_a_faulty_one(site: Site) -> None:
+    site.write({"name": "bad", "schedule": "* *"})
+    site.done("info", site.folder / "hub.db")
+
+
 def test_a_faulty_connection_that_is_called_by_name_says_why_and_keeps_no_other_from_it(site: Site) -> None:
     site.write({"name": "bad", "schedule": "* *"}, {"name": "good"})
     outcome = site.run("run", "bad", "good")

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -634,3 +634,32 @@ def test_a_moment_that_somebody_else_has_taken_on_is_not_run_again(site: Site) -
         found: list[Any] = one.due()
         assert [None, None] != [one.run(*each) for each in found]
         assert [None, None] == [other.run(*each) for each in found]
+
+
+# -- through clock changes
+
+
+@pytest.mark.parametrize("day", [datetime(2026, 3, 29, tzinfo=UTC), datetime(2026, 10, 25, tzinfo=UTC)])
+def test_what_clocks_go_over_or_show_twice_runs_once(site: Site, day: datetime) -> None:
+    site.write({"name": "hub", "schedule": "30 2 * * *", "timezone": "Europe/Berlin"})
+    configuration = service.load(str(site.file))
+    ran = []
+    for minutes in range(-26 * 60, 6 * 60, 10):
+        now = day + timedelta(minutes=minutes)
+        with service.Runner(configuration, clock=lambda now=now: int(now.timestamp() * 1000)) as runner:  # type: ignore[misc]
+            ran += [runner.run(*each) for each in runner.due()]
+    moments = [run.moment for run in ran if run is not None]
+    assert [(day - timedelta(days=1)).date(), day.date()] == [moment.date() for moment in moments[1:] if moment]
+    assert 3 == len(moments), "the first is what was missed before"
+
+
+def test_after_a_sleep_what_was_missed_runs_once(site: Site) -> None:
+    site.write({"name": "hub", "schedule": "*/15 * * * *"})
+    configuration = service.load(str(site.file))
+    begin = datetime(2026, 11, 25, tzinfo=UTC)
+    counts = []
+    for hours in (0, 60, 60.01, 60.25):
+        ms = int((begin + timedelta(hours=hours)).timestamp() * 1000)
+        with service.Runner(configuration, clock=lambda ms=ms: ms) as runner:  # type: ignore[misc]
+            counts.append(len([runner.run(*each) for each in runner.due()]))
+    assert [1, 1, 0, 1] == counts
