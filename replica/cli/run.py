@@ -121,13 +121,19 @@ def _problem(done: Run) -> str | None:
     """What went wrong, in one line; None if nothing did."""
     failed = [part for part in done.parts if part.error is not None]
     if done.error is not None:
-        return str(done.error)
+        return _said(done.error)
     if failed:
         several = f"{len(failed)} of {len(done.parts)} databases failed; " if len(done.parts) > 1 else ""
-        return f"{several}{failed[0].pair.here}: {failed[0].error}"
+        return f"{several}{failed[0].pair.here}: {_said(failed[0].error)}"
     if done.outcome == "limit":
         return "the time was up; the next run goes on from there"
     if done.outcome == "partial":
         count = sum(tally.failed + sum(tally.refused.values()) for tally in done.totals().values())
         return f"{render.counted(count, 'document')} not taken; `replicate refused` lists them"
     return None
+
+
+def _said(error: BaseException | None) -> str:
+    from replica.service.run import told
+
+    return (told(error) or {"message": ""})["message"]

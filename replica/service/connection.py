@@ -25,6 +25,7 @@ from replica.service.values import (
 from replica.transports.address import is_address, parse_address
 
 EVERY_MIN_S = 1.0
+EVERY_MAX_S = 366 * 86400.0
 JITTER_MAX_S = 86400.0
 
 Kind = Literal["env", "file", "command"]
@@ -144,8 +145,8 @@ class Connection(BaseModel):
     @field_validator("every")
     @classmethod
     def _check_every(cls, every: float) -> float:
-        if every < EVERY_MIN_S:
-            raise ValueError(f"it is {EVERY_MIN_S:g}s at least")
+        if not EVERY_MIN_S <= every <= EVERY_MAX_S:
+            raise ValueError(f"it is {EVERY_MIN_S:g}s at least, and a year at most")
         return every
 
     @field_validator("jitter")

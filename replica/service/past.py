@@ -7,8 +7,6 @@ from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple
 
-from replica.clock import MS_MAX
-
 Ending = Literal["done", "again", "over", "running"]
 
 
@@ -88,11 +86,13 @@ class Past:
 
 
 NEVER = Past()
+LATEST_MS = 253_370_764_800_000  # the year 9999: the last one of a calendar
 
 
 def at(ms: int) -> datetime:
     """A time in milliseconds since 1970, as the clock tells it."""
-    return datetime.fromtimestamp(min(ms, MS_MAX) // 1000, UTC).replace(microsecond=ms % 1000 * 1000)
+    ms = min(ms, LATEST_MS)
+    return datetime.fromtimestamp(ms // 1000, UTC).replace(microsecond=ms % 1000 * 1000)
 
 
 def written(moment: datetime) -> str:

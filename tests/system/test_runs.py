@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import threading
 import time
@@ -22,6 +23,7 @@ from replica import service
 from replica.access import Directory
 from replica.errors import Locked
 from replica.service.lock import Holder, held
+from tests.certificates import Authority
 from tests.connections import Site
 from tests.middleman import Asked, Middleman, Told, between
 from tests.needs import need
@@ -296,6 +298,22 @@ def test_secrets_of_one_server_are_not_sent_to_another(site: Site, server: str) 
         sent = " ".join(asked.headers.get("authorization", "") for asked in middle.asked)
     assert "Bearer" not in sent
     assert "Basic YW5uYTo=" in sent, "anna, without a password"
+
+
+def test_certificates_come_from_the_connection_or_from_the_flags_for_all(site: Site, server: str) -> None:
+    authority = Authority(site.folder)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(authority.signed("server"))
+    with between(server, tls) as middle:
+        peer = f"{middle.url}/hub"
+        site.write({"name": "own", "peer": peer, "ca_file": authority.trusted}, {"name": "none", "peer": peer})
+        site.done("run", "own")
+        assert (12, "not_trusted") == (
+            (outcome := site.run("run", "none", "--json")).code,
+            outcome.value[0]["error"]["code"],
+        )
+        site.done("run", "none", REPLICA_CA_FILE=str(authority.trusted))
+        site.done("connection", "test", "--ca-file", authority.trusted)
 
 
 # -- peers that are not there

@@ -114,6 +114,7 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
         ("schedule", 15),
         ("every", "0s"),
         ("every", "-5m"),
+        ("every", "999999999999d"),
         ("every", True),
         ("every", []),
         ("priority", "highest"),
