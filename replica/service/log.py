@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from replica.clock import Clock
-from replica.errors import Exists, NotFound
+from replica.errors import Corrupt, Exists, NotFound
 from replica.replica import Replica, create_empty, open_path
 from replica.service.lock import Holder
 from replica.service.past import NEVER, Past, Switch, at, written
@@ -30,6 +30,7 @@ RUNS = "run/"
 SWITCHES = "switch/"
 _PAST = "connection "
 _FOLDER_MODE = 0o700
+_HINT = "Move the log away: a new one is made, and everything is due once."
 
 
 class Log:
@@ -48,13 +49,13 @@ class Log:
         """What is remembered of each connection, by name."""
         with self._replica.file.read() as connection:
             found = all_local(connection, self._prefix)
-        return {name.removeprefix(self._prefix): Past.from_dict(json.loads(kept.body)) for name, kept in found.items()}
+        return {name.removeprefix(self._prefix): _understood(kept) for name, kept in found.items()}
 
     def past(self, name: str) -> Past:
         """What is remembered of one connection."""
         with self._replica.file.read() as connection:
             kept = read_local(connection, self._prefix + name)
-        return NEVER if kept is None else Past.from_dict(json.loads(kept.body))
+        return NEVER if kept is None else _understood(kept)
 
     def begin(self, name: str, moment: datetime | None) -> datetime:
         """A connection begins to run, for that moment; when that is. It is remembered before anything else is done."""
@@ -69,8 +70,9 @@ class Log:
         with self._replica.batch():
             if run.skipped and run.moment is not None and self.past(run.connection.name).skipped == run.moment:
                 return
-            run.id = self._put(RUNS, {"type": "run", **run.to_dict()})
+            unid = self._put(RUNS, {"type": "run", **run.to_dict()})
             self._remember(run.connection.name, lambda past: _after(past, run))
+        run.id = unid  # it is durable
 
     def note_lost(self, run: Run, holder: Holder) -> None:
         """A run before this one has ended without a word."""
@@ -133,6 +135,13 @@ def _opened(path: str, clock: Clock) -> Replica:
     with suppress(Exists):  # somebody else makes it at the same moment
         create_empty(path, None, TITLE, clock).close()
     return open_path(path, clock=clock)
+
+
+def _understood(kept: LocalDocument) -> Past:
+    try:
+        return Past.from_dict(json.loads(kept.body))
+    except (ValueError, TypeError, KeyError) as error:
+        raise Corrupt("what the log remembers of a connection cannot be understood", hint=_HINT) from error
 
 
 def _after(past: Past, run: Run) -> Past:

@@ -20,6 +20,7 @@ Outcome = Literal["done", "partial", "limit", "failed", "interrupted", "skipped"
 _WORST_LAST: tuple[Outcome, ...] = ("done", "skipped", "partial", "limit", "failed", "interrupted")
 
 WAYS = ("pull", "push")
+NAMED = 1000  # databases of one run that are told of one by one: those first with which something is wrong
 
 
 @dataclass(slots=True)
@@ -109,6 +110,8 @@ class Run:
         """As JSON, and as the items of the record."""
         first = self.errors[0] if self.errors else None
         totals = self.totals()
+        places = sorted(range(len(self.parts)), key=lambda place: self.parts[place].outcome == "done")
+        named = [self.parts[place] for place in sorted(places[:NAMED])]
         return {
             "connection": self.connection.name,
             "here": self.connection.here,
@@ -121,7 +124,8 @@ class Run:
             "conflicts": sum(tally.conflicts for tally in totals.values()),
             **{way: counted(totals[way]) if way in totals else None for way in WAYS},
             "error": told(first),
-            "databases": [part.to_dict() for part in self.parts],
+            "databases": [part.to_dict() for part in named],
+            "unnamed": len(self.parts) - len(named),
         }
 
     def totals(self) -> dict[str, Tally]:

@@ -6,12 +6,13 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import ssl
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -208,6 +209,17 @@ def test_one_database_that_fails_keeps_no_other_from_it(site: Site) -> None:
     (record,) = site.records()
     assert ["done", "failed", "failed"] == [each["outcome"] for each in record["databases"]]
     assert ("failed", "not_a_database") == (record["outcome"], record["error"]["code"])
+
+
+def test_of_very_many_databases_those_that_failed_are_named_first(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("replica.service.run.NAMED", 2)
+    folders(site, ["a.db", "b.db", "c.db", "d.db"])
+    (site.folder / "there" / "d.db").unlink()
+    site.write({"name": "all", "here": "here", "peer": "there"})
+    site.run("run", "all")
+    (record,) = site.records()
+    assert ["a.db", "d.db"] == [Path(each["here"]).name for each in record["databases"]]
+    assert (2, 3) == (record["unnamed"], record["pull"]["added"])
 
 
 @pytest.mark.parametrize("here", ["none.db", "empty", "empty/*.db", "nowhere/*.db"])
@@ -514,6 +526,16 @@ def test_without_a_log_runs_take_place_and_the_exit_code_says_so(
         named.value[0]["connection"],
     )
     assert code == site.run("connection", "disable", "hub").code
+
+
+def test_a_memory_that_cannot_be_understood_stops_no_run(site: Site) -> None:
+    site.write({"name": "hub", "schedule": "* * * * *"})
+    site.done("run", "hub")
+    with closing(sqlite3.connect(site.log)) as log, log:
+        log.execute("UPDATE local_document SET body = '{\"moment\": 7}' WHERE name LIKE 'connection %'")
+    outcome = site.run("run", "--json")
+    assert (15, "corrupt") == (outcome.code, outcome.error["code"])
+    assert ["done"] == [each["outcome"] for each in outcome.value]
 
 
 @pytest.fixture
