@@ -12,7 +12,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -275,6 +275,8 @@ def test_a_secret_comes_from_where_the_connection_says(site: Site, guarded: str,
 def test_the_user_may_stand_in_the_address(site: Site, guarded: str) -> None:
     site.write({"name": "hub", "peer": f"http://anna@{guarded.removeprefix('http://')}/hub", "password_file": "secret"})
     site.done("run", "hub")
+    assert "anna" not in json.dumps(site.records())
+    assert "anna" not in site.done("connection", "list", "--json").out
 
 
 def test_a_wrong_password_is_told_and_not_tried_again_at_once(site: Site, guarded: str) -> None:
@@ -561,17 +563,25 @@ def fill(path: Path) -> None:
     os.close(handle)
 
 
-@pytest.mark.parametrize("is_there", [False, True])
-def test_a_full_disk_for_the_log_stops_no_run(site: Site, small_disk: Path, is_there: bool) -> None:
-    site.write({"name": "hub", "schedule": "* * * * *"}, head='log = "disk/log.db"')
-    if is_there:
-        site.done("run", "hub")
-        done("put", site.folder / "hub.db", "later", "{}")
-    fill(small_disk / "full")
-    outcome = site.run("run", "--json")
-    assert (5, "disk_error") == (outcome.code, outcome.error["code"])
-    assert ["done"] == [each["outcome"] for each in outcome.value]
-    assert site.count("hub.db") == site.count("laptop.db") == (4 if is_there else 3)
+@pytest.mark.parametrize("state", ["absent", "closed", "open"])
+def test_a_full_disk_for_the_log_stops_no_run(site: Site, small_disk: Path, state: str) -> None:
+    """Also where the log can be read, because somebody has it open, and what is remembered stays what it was."""
+    rare = {"name": "rare", "schedule": "0 0 1 1 *"}  # never ran, and may not run every minute now
+    site.write({"name": "hub", "schedule": "* * * * *"}, rare, head='log = "disk/log.db"')
+    with ExitStack() as stack:
+        if state != "absent":
+            site.done("connection", "enable", "hub")  # makes the log
+            done("put", site.folder / "hub.db", "later", "{}")
+        if state == "open":
+            log = stack.enter_context(replica.open(small_disk / "log.db"))
+            log.put({"text": "x"})
+        fill(small_disk / "full")
+        outcome = site.run("run", "--json")
+        assert (5, "disk_error") == (outcome.code, outcome.error["code"])
+        assert [("hub", "done", None)] == [
+            tuple(each[key] for key in ("connection", "outcome", "run")) for each in outcome.value
+        ]
+        assert site.count("hub.db") == site.count("laptop.db") == (3 if state == "absent" else 4)
     (small_disk / "full").unlink()
     assert 0 == site.run("run").code
 
@@ -691,6 +701,27 @@ def test_what_clocks_go_over_or_show_twice_runs_once(site: Site, day: datetime) 
     moments = [run.moment for run in ran if run is not None]
     assert [(day - timedelta(days=1)).date(), day.date()] == [moment.date() for moment in moments[1:] if moment]
     assert 3 == len(moments), "the first is what was missed before"
+
+
+def test_a_run_by_name_that_fails_leaves_the_schedule_as_it_was(site: Site) -> None:
+    site.write({"name": "hub", "schedule": "@hourly"})
+    configuration = service.load(str(site.file))
+    begin = datetime(2026, 11, 25, 12, 10, tzinfo=UTC)
+
+    def runner(minutes: int) -> service.Runner:
+        return service.Runner(configuration, clock=lambda: int((begin + timedelta(minutes=minutes)).timestamp() * 1000))
+
+    with runner(0) as first:
+        assert ["done"] == [run.outcome for each in first.due() if (run := first.run(*each))]
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        peer = f"http://127.0.0.1:{closed.getsockname()[1]}/hub"
+    gone = configuration.connection("hub").model_copy(update={"peer": peer})
+    with runner(10) as by_name:
+        failed = by_name.run(gone)
+        assert failed is not None
+        assert ("failed", True) == (failed.outcome, failed.may_retry)
+    with runner(20) as later:
+        assert [] == later.due()
 
 
 def test_after_a_sleep_what_was_missed_runs_once(site: Site) -> None:

@@ -277,6 +277,12 @@ def test_an_interval_of_minutes_does_not_drift_when_cron_is_a_moment_early_or_la
     assert list(range(0, 240, 15)) == ran
 
 
+def test_an_interval_counts_from_the_start_of_a_run_however_long_it_was() -> None:
+    past = NEVER.begun(local("8:00"), local("8:00")).done(local("8:00"), local("8:10"))
+    assert [] == moments(made(every="15m"), past, local("8:14"))
+    assert [local("8:15")] == moments(made(every="15m"), past, local("8:16"))
+
+
 def test_an_interval_of_seconds_counts_in_seconds() -> None:
     past = NEVER.begun(NOW, NOW).done(NOW, NOW)
     assert [] == moments(made(every="90s"), past, NOW + timedelta(seconds=89))
