@@ -56,10 +56,9 @@ def in_a_namespace(site: Site, program: str) -> list[str]:
 
 
 def test_cron_runs_what_is_due(tmp_path: Path) -> None:
-    cron, unshare = need("cron"), need("unshare")
-    compiler = need("gcc")
-    if subprocess.run([unshare, "--mount", "true"], capture_output=True, check=False).returncode:
+    if subprocess.run([need("unshare"), "--mount", "true"], capture_output=True, check=False).returncode:
         pytest.skip("needs to mount what cron sees, which takes root")
+    cron, compiler = need("cron"), need("gcc")
     site = Site(tmp_path)
     site.pair()
     programs = tmp_path / "programs"
