@@ -27,8 +27,8 @@ _BEFORE = text(
 )
 _OF = text(f"SELECT {_OFFER}, {_SEVERAL} FROM leaf WHERE unid IN {_UNIDS} AND {_LATEST} ORDER BY seq")
 _IN = text(f"SELECT {_OFFER}, {_SEVERAL} FROM leaf WHERE seq IN (SELECT value FROM json_each(:rows))")
-_PENDING = "SELECT count(DISTINCT unid) FROM leaf {} WHERE seq > :since"
-_PENDING_NEAR, _PENDING_FAR = text(_PENDING.format("")), text(_PENDING.format("INDEXED BY leaf_unid"))
+_PENDING = "SELECT count(DISTINCT unid) FROM leaf WHERE {}seq > :since"
+_PENDING_NEAR, _PENDING_FAR = text(_PENDING.format("")), text(_PENDING.format("+"))  # by row; by the index of UNIDs
 _NEAR = 1000  # beyond, walking the whole index is cheaper than reading that many rows
 _STARTING = text(f"SELECT DISTINCT {stored_unid('unid')} FROM leaf WHERE unid >= :prefix AND unid < :behind")
 _MERGED = text(f"SELECT DISTINCT unid FROM leaf WHERE unid IN {_UNIDS} AND side <> x''")

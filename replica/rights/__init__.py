@@ -3,7 +3,9 @@
 from replica.rights.access_list import AccessList, check_access_list, read_access_list
 from replica.rights.entry import ANONYMOUS, DEFAULT, GROUP, ROLE, Entry, checked_entry, read_entry
 from replica.rights.in_force import InForce, in_force, said_by
+from replica.rights.in_sight import InSight, hides, is_unlimited
 from replica.rights.level import ALL_RIGHTS, NO_RIGHTS, PRIVILEGES, Level, Rights
+from replica.rights.readers import READ_BY_ALL, READERS, Sight, sight_of
 from replica.rights.ruling import Rule, refusal, rule_of
 from replica.rights.security import CLOSED, Security, changed_to, read_security, security_of
 from replica.rights.who import Who
@@ -16,19 +18,25 @@ __all__ = [
     "GROUP",
     "NO_RIGHTS",
     "PRIVILEGES",
+    "READERS",
+    "READ_BY_ALL",
     "ROLE",
     "AccessList",
     "Entry",
     "InForce",
+    "InSight",
     "Level",
     "Rights",
     "Rule",
     "Security",
+    "Sight",
     "Who",
     "changed_to",
     "check_access_list",
     "checked_entry",
+    "hides",
     "in_force",
+    "is_unlimited",
     "read_access_list",
     "read_entry",
     "read_security",
@@ -36,4 +44,5 @@ __all__ = [
     "rule_of",
     "said_by",
     "security_of",
+    "sight_of",
 ]

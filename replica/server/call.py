@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -11,7 +12,7 @@ from starlette.requests import Request
 from replica.canonical import Json, parse
 from replica.errors import BadRequest, TooLarge, UnsupportedMediaType
 from replica.replica import Replica
-from replica.rights import Rights
+from replica.rights import Rights, Sight, sight_of
 from replica.server.catalogue import Held
 from replica.server.gate.rights import Need, rights_of
 from replica.server.gate.visit import NO_LIST, Visit, visit_of
@@ -47,10 +48,17 @@ class Call:
         assert self._held is not None
         return self._held
 
-    @property
+    @cached_property
     def replica(self) -> Replica:
-        """The database that the path names."""
-        return self.held.replica
+        """The database that the path names, as whoever asks sees it."""
+        held = self.held
+        if self.visit.principal.is_admin:
+            return held.replica
+        return Replica(held.sights.by(self._sight), held.replica.clock)
+
+    def _sight(self) -> Sight:
+        """How whoever asks sees the database, as it is now."""
+        return sight_of(self.visit.principal, self.rights.roles)
 
     def demand(self, need: Need) -> None:
         """Refuse (`NotAllowed`, `NotAuthenticated`) what goes beyond what the endpoint needs. For a thread."""
@@ -68,7 +76,7 @@ class Call:
         principal, name = self.visit.principal, self.part("db")
         if principal.is_admin:
             return everything
-        return ruling_by(lambda lists: rights_of(principal, name, lists))
+        return ruling_by(principal, lambda lists: rights_of(principal, name, lists))
 
     @property
     def peer(self) -> DirectPeer:

@@ -18,6 +18,7 @@ from replica.server.pending import Pending
 from replica.server.watching import Watch
 from replica.store.faults import file_errors
 from replica.store.identity import new_id
+from replica.store.sighted import Sights
 
 SUFFIX = ".db"
 OPEN_MAX = 64  # databases kept open that nobody uses at the moment
@@ -29,18 +30,22 @@ _log = logging.getLogger(__name__)
 
 
 class Held:
-    """A replica that is open, how many use it, the watch on it, its access list, and what is known of its feed."""
+    """A replica that is open, how many use it, the watch on it, its access list, what is known of its feed, and how it is
+    read by those who do not see everything.
+    """
 
     def __init__(self, replica: Replica) -> None:
         self.replica = replica
         self.watch = Watch(replica)
         self.pending = Pending()
         self.access = WatchedList(replica)
+        self.sights = Sights(replica.file)
         self.users = 0
 
     def close(self) -> None:
         """Close the file."""
         self.access.close()
+        self.sights.close()
         self.replica.close()
 
 

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from sqlalchemy import Connection
 
 from replica.conflict import ACCESS_LIST
-from replica.rights import InForce, Rights, Rule, in_force, rule_of
+from replica.rights import InForce, InSight, Rights, Rule, Who, in_force, rule_of, sight_of
 from replica.store.leaves import leaves_of
+from replica.store.sighted import has_readers
 
 Ruling = Callable[[Connection], Rule | None]
 """What somebody may bring here, as it is in a transaction; None: everything."""
@@ -19,9 +20,15 @@ def everything(_: Connection) -> Rule | None:
     return None
 
 
-def ruling_by(rights_of: Callable[[InForce], Rights]) -> Ruling:
+def ruling_by(who: Who, rights_of: Callable[[InForce], Rights]) -> Ruling:
     """The ruling for somebody whose rights depend on the access list."""
-    return lambda connection: rule_of(rights_of(read_in_force(connection)))
+
+    def ruling(connection: Connection) -> Rule | None:
+        rights = rights_of(read_in_force(connection))
+        rule = rule_of(rights)
+        return InSight(sight_of(who, rights.roles), rule) if has_readers(connection) else rule
+
+    return ruling
 
 
 def read_in_force(connection: Connection) -> InForce:

@@ -12,11 +12,18 @@ from replica.couchdb import with_closing_stubs
 from replica.errors import NotAllowed, ReplicaError, StaleRevision, TooLarge
 from replica.leaf import Leaf, next_revision
 from replica.revision import Revision
-from replica.rights import Rule, check_access_list
+from replica.rights import Rule, check_access_list, hides
 from replica.store.leaves import Writer, leaves_of_many
 from replica.store.settings import read_setting
 
+NOT_TO_SAVE = "You are not allowed to save this document."
 NOT_YOURS = "The access list of the database says who may; `replicate acl DB list` shows it."
+
+
+def check_seen(rule: Rule | None, leaves: list[Leaf]) -> None:
+    """Refuse (`NotAllowed`) what is about a document that whoever asks does not see, before more is said about it."""
+    if hides(rule, leaves):
+        raise NotAllowed(NOT_TO_SAVE, hint=NOT_YOURS)
 
 
 class Edit(NamedTuple):
@@ -46,9 +53,10 @@ def save_edits(
     for edit in edits:
         leaves = present.get(edit.unid, [])
         try:
+            check_seen(rule, leaves)
             leaf = _next(edit, leaves, size_max, limit, now_ms)
             if rule is not None and rule(leaves, leaf) is not None:
-                raise NotAllowed("You are not allowed to save this document.", hint=NOT_YOURS)
+                raise NotAllowed(NOT_TO_SAVE, hint=NOT_YOURS)
         except ReplicaError as error:
             results.append(error)
             continue

@@ -20,6 +20,8 @@ from replica.store.texts import UNREADABLE
 from replica.tally import Failure, Tally
 
 _REFUSED = text("SELECT unid, revision, code FROM refused ORDER BY unid, revision")
+_REFUSED_FROM = text("""
+    SELECT unid, revision, code FROM refused WHERE peer IN (SELECT value FROM json_each(:peers)) ORDER BY unid, revision""")
 _REFUSED_OF = text("SELECT unid, revision, code FROM refused WHERE unid IN (SELECT value FROM json_each(:unids))")
 _REFUSED_ROWS = text(f"SELECT unid, revision, code FROM refused WHERE {UNREADABLE}")
 _NOTE_REFUSAL = text("INSERT OR REPLACE INTO refused VALUES (:unid, :revision, :code, :peer, :at_ms)")
@@ -121,6 +123,11 @@ def _told_apart(before: list[Leaf], offered: list[Leaf], tally: Tally) -> Iterat
 def refused(connection: Connection) -> list[Failure]:
     """What was offered so far and not taken."""
     return [Failure(*row) for row in connection.execute(_REFUSED)]
+
+
+def refused_from(connection: Connection, peers: Iterable[str]) -> list[Failure]:
+    """The same of what sources with these instance ids offered."""
+    return [Failure(*row) for row in connection.execute(_REFUSED_FROM, {"peers": json.dumps(list(peers))})]
 
 
 def note_refusals(connection: Connection, tally: Tally, judged: Iterable[str], peer: str, at_ms: int) -> None:

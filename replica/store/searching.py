@@ -24,7 +24,9 @@ _INDEX_HINT = 'A list of names: ["Form", "Total"].'
 _NAME_HINT = "Give another name (name=, --name); capitals are not told apart."
 
 _LIVE = "leaf.winner = 1 AND leaf.deleted = 0"
-_NARROWED = f"SELECT {stored_unid('leaf.unid')} FROM leaf WHERE {_LIVE} AND ({{}})"
+# Of the table itself, also where `leaf` is what somebody may see: through a view SQLite would not use an index of items.
+# Nothing but UNIDs comes of it, and what they are of is looked up in `leaf`.
+_NARROWED = f"SELECT {stored_unid('leaf.unid')} FROM main.leaf WHERE {_LIVE} AND ({{}})"
 _BY_UNID = leaf_query(f"FROM leaf WHERE unid IN (SELECT value FROM json_each(:unids)) AND {_LIVE} ORDER BY leaf.unid")
 _INDEXES = text("SELECT name FROM sqlite_master WHERE type = 'index' AND name LIKE :prefix || '%' ORDER BY name")
 

@@ -30,21 +30,34 @@ _CLEAR = text("DELETE FROM session WHERE peer = :peer")
 
 
 class Position(NamedTuple):
-    """A place in a feed: the update sequence, and what the peer calls the place where a number does not say it (CouchDB)."""
+    """A place in a feed: the update sequence, and in the token what the number does not say.
+
+    That is what a CouchDB calls the place; of a replica of ours, by whose eyes the feed is read (`token_of`).
+    """
 
     number: int
     token: str = ""
 
 
 START = Position(0)
+_SIGHT = "sight:"
+
+
+def token_of(sight_id: str) -> str:
+    """The token of all places in the feed as it is to those of that sight; empty where everything is seen."""
+    return _SIGHT + sight_id if sight_id else ""
+
+
+def sight_in(token: str) -> str:
+    """The token itself if it tells of a sight, else an empty text."""
+    return token if token.startswith(_SIGHT) else ""
 
 
 class Session(NamedTuple):
     """One exchange that two replicas remember. `position`: the source's update sequence up to which the target has all.
 
     `direction` is the owner's view: "in" where it was the target. `witnesses` are the source's last feed entries
-    (sequence, UNID, revision), kept where the source could not remember. `token`: what the source calls the position, if
-    its update sequence is not a number (CouchDB).
+    (sequence, UNID, revision), kept where the source could not remember. `token`: that of the position.
     """
 
     id: str

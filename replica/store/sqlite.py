@@ -11,6 +11,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event
@@ -24,6 +25,7 @@ from replica.store.nesting import check_not_given_up, driver_of, part_of
 MEMORY = ":memory:"
 POOL_SIZE = 8  # connections kept; more threads than that open and close extra ones
 
+C = TypeVar("C", bound=sqlite3.Connection)
 _Identity = tuple[int, int]  # of a file: device and inode
 
 
@@ -40,17 +42,22 @@ class SQLiteFile:
         self._memory_lock = threading.RLock()
         self._identity = None if path == MEMORY else _identity(path)
         self._lock = WriterLock(None if path == MEMORY else path, busy_timeout)
-        self._engine = make_engine(self._connect, StaticPool if path == MEMORY else QueuePool)
+        self._engine = make_engine(self.connect, StaticPool if path == MEMORY else QueuePool)
 
-    def _connect(self) -> sqlite3.Connection:
+    @property
+    def sight_id(self) -> str:
+        """Whose eyes it is read through; empty: whoever sees everything."""
+        return ""
+
+    def connect(self, kind: type[C] = sqlite3.Connection) -> C:  # type: ignore[assignment]
+        """A new connection of that kind, without a transaction."""
         self._check_identity()
+        how: Any = {"isolation_level": None, "check_same_thread": False, "factory": kind}
         if self.path == MEMORY:
-            connection = sqlite3.connect(MEMORY, isolation_level=None, check_same_thread=False)
+            connection: C = sqlite3.connect(MEMORY, **how)
         else:
             uri = self._uri("ro" if self.read_only else "rw")
-            connection = sqlite3.connect(
-                uri, uri=True, timeout=self._busy_timeout, isolation_level=None, check_same_thread=False
-            )
+            connection = sqlite3.connect(uri, uri=True, timeout=self._busy_timeout, **how)
         try:
             if self.path != MEMORY:
                 connection.execute("PRAGMA synchronous = EXTRA")  # FULL for a log; without one, if refused, as safe
@@ -79,11 +86,22 @@ class SQLiteFile:
             check_not_given_up(current)
             yield current
             return
+        with self.reading(self._engine) as connection:
+            yield connection
+
+    @contextmanager
+    def reading(self, engine: Engine) -> Iterator[Connection]:
+        """A transaction that reads, over a connection of this engine."""
         self._check_usable()
         with self._turn(), translated(self.path):
             self._check_identity()
-            with self._engine.connect() as connection, connection.begin():
+            with engine.connect() as connection, connection.begin():
                 yield connection
+
+    @property
+    def is_writing(self) -> bool:
+        """Whether this thread is in a write transaction."""
+        return getattr(self._local, "connection", None) is not None
 
     @contextmanager
     def write(self, beside: SQLiteFile | None = None) -> Iterator[Connection]:
@@ -113,7 +131,7 @@ class SQLiteFile:
 
     def check_outside(self, what: str) -> None:
         """Refuse (`Mistake`) what would be part of this thread's `batch` and cannot be."""
-        if getattr(self._local, "connection", None) is not None:
+        if self.is_writing:
             raise Mistake(f"{what} cannot be done inside batch()", hint="End the batch first.")
 
     @contextmanager
@@ -125,7 +143,7 @@ class SQLiteFile:
                 yield self._engine.raw_connection().driver_connection  # type: ignore[misc]
             return
         with translated(self.path):
-            connection = self._connect()
+            connection: sqlite3.Connection = self.connect()
             try:
                 yield connection
             finally:

@@ -18,14 +18,15 @@ from replica.engine.history import has_forked
 from replica.engine.peer import Batch, Changed, Fetched, Greeting, wanted
 from replica.leaf import Leaf
 from replica.revision import Revision
+from replica.rights import is_unlimited
 from replica.rows import Rows
 from replica.store.access_list import Ruling, everything
 from replica.store.bulk import receive_rows
 from replica.store.identity import Identity, read_identity, renew
 from replica.store.leaf_rows import rows_of_many, rows_since
 from replica.store.leaves import foreign_texts, leaves_of_many, remember_texts, update_sequence
-from replica.store.receive import refused
-from replica.store.sessions import Position, Session, save_session, sessions_with
+from replica.store.receive import refused, refused_from
+from replica.store.sessions import Position, Session, save_session, sessions_with, token_of
 from replica.store.settings import read_setting, read_settings, write_setting
 from replica.store.sqlite import MEMORY, SQLiteFile
 from replica.tally import Tally
@@ -54,8 +55,14 @@ class DirectPeer:
         if other is not None and not dry_run and not self.file.read_only and _must_renew(mine, other):
             with self.file.write() as connection:
                 renew(connection)
+            with self.file.read() as connection:  # and not before: who writes sees more
                 mine = self._greeting(connection, other)
         return mine
+
+    def _refused(self, connection: Connection, other: Greeting | None) -> list[str]:
+        """What is wanted again: by those who do not see everything, no more is learned of it than they have offered."""
+        found = refused(connection) if not self.file.sight_id else refused_from(connection, other.ids if other else ())
+        return sorted({failure.unid for failure in found})
 
     def _greeting(self, connection: Connection, other: Greeting | None) -> Greeting:
         identity: Identity = read_identity(connection)
@@ -72,7 +79,8 @@ class DirectPeer:
             paused=settings["paused"],
             ancestry_limit=settings["ancestry-limit"],
             sessions=sessions_with(connection, other.ids) if other is not None else [],
-            refused=sorted({failure.unid for failure in refused(connection)}) if state.any_refused else [],
+            refused=self._refused(connection, other) if state.any_refused else [],
+            token=token_of(self.file.sight_id),
         )
 
     def _place(self) -> str:
@@ -85,9 +93,12 @@ class DirectPeer:
         return hashlib.sha256(f"{where} on {running_system()}".encode()).hexdigest()[:32]
 
     def changes(self, since: Position, limit: int) -> Page:
-        """What changed after `since`."""
+        """What changed after `since`. All places have its token: if somebody sees other documents by now, they are no places
+        in that feed, and the next replication begins anew.
+        """
         with self.file.read() as connection:
-            return changes.changes_since(connection, since.number, limit)
+            page = changes.changes_since(connection, since.number, limit)
+        return _called(page, since.token) if since.token else page
 
     def newer(self, since: Position) -> bool:
         """Whether something changed here after `since`, by whichever process; looks now and then for `WAIT_S`."""
@@ -100,7 +111,7 @@ class DirectPeer:
 
     def changes_up_to(self, position: Position, limit: int) -> list[Entry]:
         """What is left of the last changes up to `position`."""
-        since = Position(max(0, position.number - limit))
+        since = position._replace(number=max(0, position.number - limit))
         return [entry for entry in self.changes(since, limit).entries if entry.sequence <= position.number]
 
     def changes_of(self, unids: list[str]) -> list[Entry]:
@@ -129,9 +140,8 @@ class DirectPeer:
         """What changed after `since`, with all leaves of these documents: what `changes`, `fetch` and `texts` say together."""
         with self.file.read() as connection:
             found = rows_since(connection, since.number, limit, size)
-            return Changed(
-                found.rows, foreign_texts(connection, found.rows), found.read, Position(found.position), found.last
-            )
+            position = Position(found.position, since.token)
+            return Changed(found.rows, foreign_texts(connection, found.rows), found.read, position, found.last)
 
     def texts(self, leaves: Iterable[Leaf]) -> dict[bytes, str]:
         """The texts of foreign revisions in the ancestries of these leaves."""
@@ -143,7 +153,7 @@ class DirectPeer:
         try:
             with self.file.write() as connection:
                 rule = self.ruling(connection)
-                if rule is None and batch.ancestry_limit > read_setting(connection, "ancestry-limit"):
+                if is_unlimited(rule) and batch.ancestry_limit > read_setting(connection, "ancestry-limit"):
                     write_setting(connection, "ancestry-limit", batch.ancestry_limit)
                 offered = Rows.of(batch.leaves)
                 tally = receive_rows(connection, offered, batch.session.peer, self.clock(), batch.refused, rule)
@@ -160,6 +170,12 @@ class DirectPeer:
         with self.file.write() as connection:
             for session in sessions:
                 save_session(connection, session)
+
+
+def _called(page: Page, token: str) -> Page:
+    """The same page, where all places have that token."""
+    entries = [entry._replace(token=token) for entry in page.entries]
+    return page._replace(entries=entries, position=page.position._replace(token=token))
 
 
 @functools.cache

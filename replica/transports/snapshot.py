@@ -6,7 +6,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from typing import BinaryIO
 
 from sqlalchemy import Connection, text
@@ -21,6 +21,7 @@ from replica.store.opening import prepare_log, unfinished_engine
 from replica.store.publish import mode_of, new_file, unfinished_name
 from replica.store.receive import is_sound, note_refusals
 from replica.store.sessions import Session, save_session
+from replica.store.sighted import SightedFile
 from replica.store.sqlite import MEMORY, SQLiteFile
 from replica.store.tables import APPLICATION_ID, BACKUP_ID
 from replica.tally import Tally
@@ -58,32 +59,38 @@ def copy_replica(source: SQLiteFile, path: str, now_ms: int, progress: Progress)
                 save_session(connection, session)
 
 
-def settle(path: str, unfinished: str, checked: int, damaged: list[int], now_ms: int) -> list[Session]:
+def settle(path: str, unfinished: str, checked: int, damaged: list[int], now_ms: int, token: str = "") -> list[Session]:
     """Make a replica of a copied file that will be at `path`; what the original is to remember of it.
 
-    Rows up to the update sequence `checked` have been looked at: the `damaged` ones stay out, as those found now.
+    Rows up to the update sequence `checked` have been looked at: the `damaged` ones stay out, as those found now. `token`:
+    that of the place in the original's feed up to which it was copied.
     """
     with translated(path), unfinished_engine(unfinished).begin() as connection:
         damaged = damaged + damaged_rows(connection, checked, update_sequence(connection))
         if damaged:
             _leave_out(connection, damaged, now_ms)
-        sessions = _become(connection, now_ms)
+        sessions = _become(connection, now_ms, token)
     prepare_log(unfinished)
     return sessions
 
 
 @contextmanager
 def file_to_send(source: SQLiteFile) -> Iterator[BinaryIO]:
-    """The database as it is now, as a file without what is about the source alone. It has no name, and is gone afterwards.
+    """The database as it is now, as a file without what is about the source alone, and without what is not to be seen
+    through it. It has no name, and is gone afterwards.
 
     `ReadOnly`, `DiskError`: it lies beside the source meanwhile.
     """
     path = unfinished_name(source.path)
     try:
         _vacuum_into(source, path, nobody)
+        narrowed = isinstance(source, SightedFile) and source.narrow(path)
         with translated(path), unfinished_engine(path).begin() as connection:
             connection.exec_driver_sql("PRAGMA secure_delete = ON")  # else what is deleted stays in the free pages
             _forget_local(connection)
+        if narrowed:  # nobody is to see how much is missing
+            with translated(path), closing(sqlite3.connect(path, isolation_level=None)) as bare:
+                bare.execute("VACUUM")
         with file_errors(path), open(path, "rb") as file:
             os.unlink(path)
             yield file
@@ -138,7 +145,7 @@ def _leave_out(connection: Connection, damaged: list[int], now_ms: int) -> None:
     note_refusals(connection, tally, (), read_identity(connection).instance_id, now_ms)
 
 
-def _become(connection: Connection, now_ms: int) -> list[Session]:
+def _become(connection: Connection, now_ms: int, token: str) -> list[Session]:
     """Give the copy a name of its own and its half of the memory; the other half is for the original."""
     connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")  # the source may be a backup
     _forget_local(connection)
@@ -146,7 +153,8 @@ def _become(connection: Connection, now_ms: int) -> list[Session]:
     become_copy(connection, now_ms)
     copy = read_identity(connection)
     position = update_sequence(connection)
-    there, back = _session(original, position, now_ms), _session(copy, position, now_ms)
+    there = _session(original, position, now_ms)._replace(token=token)
+    back = _session(copy, position, now_ms)
     save_session(connection, there)
     save_session(connection, _out(back, original))
     return [_out(there, copy), back]

@@ -895,7 +895,7 @@ def test_info_counts(hub: Replica, laptop: Replica, clock: Clock) -> None:
     keys = "replica_id instance_id title documents deleted conflicts conflicted update_seq bytes schema"
     assert keys == " ".join(info)
     counts = {name: info[name] for name in ("documents", "deleted", "conflicts", "conflicted", "schema")}
-    assert {"documents": 1, "deleted": 1, "conflicts": 1, "conflicted": 1, "schema": 2} == counts
+    assert {"documents": 1, "deleted": 1, "conflicts": 1, "conflicted": 1, "schema": 3} == counts
     assert info["bytes"] > 4096
 
 

@@ -21,13 +21,14 @@ from replica.server.streaming import Streamed
 from replica.server.watching import Watch
 
 HELD_CHUNKS = 3  # an answer of no more goes out in one piece, with its length: the opening, a page, the end
+LOOK_S = 10.0  # how often it is looked whether whoever waits still sees the same
 _FOR_EVER = 2**63 - 1
 
 
 async def changes(call: Call) -> Response:
     """The feed of a database."""
     asked = await wanted(call)
-    feed = Feed(call.held, asked)
+    feed = await run_in_threadpool(Feed, call.replica.file, call.held.pending, asked)
     position, newest = await run_in_threadpool(feed.start)
     chunks = _chunks(feed, asked, call.held.watch, position, newest)
     media_type = form_of(asked.feed).media_type
@@ -70,7 +71,8 @@ async def _chunks(feed: Feed, wanted: Wanted, watch: Watch, position: int, until
                 break
             if not page.last:
                 continue
-            while not await watch.newer(position, pace.rest_s) and not watch.ended and not pace.is_over:
+            while not await watch.newer(position, min(pace.rest_s, LOOK_S)) and not watch.ended and not pace.is_over:
+                feed.check_sight()
                 if pace.beat_is_due():
                     yield form.beat
             if watch.ended or pace.is_over:
@@ -80,7 +82,10 @@ async def _chunks(feed: Feed, wanted: Wanted, watch: Watch, position: int, until
     except ReplicaError as error:
         if not watch.ended and not isinstance(error, Replaced):
             raise
-        last_seq, pending = feed.place(position), None  # the database was deleted, or replaced by another
+        last_seq, pending = (
+            feed.place(position),
+            None,
+        )  # the database was deleted, or replaced by another, or by other eyes
     yield form.closing(last_seq, pending)
 
 

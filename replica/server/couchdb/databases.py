@@ -7,11 +7,13 @@ from typing import Any
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
+from replica.rights import Level
 from replica.server.answers import answer
 from replica.server.call import Call
 from replica.server.endpoint import Endpoint
 from replica.server.gate.rights import Need
 from replica.server.sequences import place
+from replica.store.sighted import SightedFile
 
 
 async def create(call: Call) -> Response:
@@ -34,20 +36,27 @@ async def show(call: Call) -> Response:
 
 def _described(call: Call) -> dict[str, Any]:
     info = call.replica.info()
+    file = call.replica.file
+    size = info["bytes"]
+    about: dict[str, Any] = {}
+    if not isinstance(file, SightedFile):  # the size of what somebody does not see is not theirs to know
+        about["sizes"] = {"file": size, "active": size, "external": size}
+    elif call.rights.level is Level.MANAGER:
+        about["withheld"] = file.withheld()
     return {
         "db_name": call.part("db"),
         "doc_count": info["documents"],
         "doc_del_count": info["deleted"],
-        "update_seq": place(info["update_seq"], info["instance_id"]),
+        "update_seq": place(info["update_seq"], info["instance_id"], file.sight_id),
         "instance_start_time": "0",
         "purge_seq": "0",
         "compact_running": False,
         "disk_format_version": info["schema"],
-        "sizes": {"file": info["bytes"], "active": info["bytes"], "external": info["bytes"]},
         "props": {},
         "cluster": {"q": 1, "n": 1, "w": 1, "r": 1},
         "replica_id": info["replica_id"],
         "title": info["title"],
+        **about,
     }
 
 

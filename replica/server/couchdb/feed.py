@@ -9,14 +9,15 @@ from msgspec import Raw
 
 from replica import changes, couchdb
 from replica.changes import Entry
-from replica.errors import Corrupt
+from replica.errors import Corrupt, Replaced
 from replica.leaf import Leaf
 from replica.server import sequences
 from replica.server.answers import encode
-from replica.server.catalogue import Held
 from replica.server.couchdb.wanted_changes import Wanted
+from replica.server.pending import Pending
 from replica.store.identity import Identity, read_identity
 from replica.store.leaves import leaves_of_many, update_sequence
+from replica.store.sqlite import SQLiteFile
 from replica.store.texts import is_readable
 
 PAGE = 500
@@ -42,9 +43,10 @@ class _Part(NamedTuple):
 class Feed:
     """The changes of a replica that a request wants. Its methods read the file: they belong in a thread."""
 
-    def __init__(self, held: Held, wanted: Wanted) -> None:
-        self._file = held.replica.peer.file
-        self._pending = held.pending
+    def __init__(self, file: SQLiteFile, pending: Pending, wanted: Wanted) -> None:
+        self._file = file
+        self._pending = pending
+        self._sight_id = file.sight_id
         self._wanted = wanted
         self._since = self._passed = 0  # where the client was, and how many documents of the feed were passed since
         self._instance = ""
@@ -55,7 +57,7 @@ class Feed:
         with self._file.read() as connection:
             newest = update_sequence(connection)
             identity = self._identity(connection)
-        since = sequences.number_of(self._wanted.since, identity.all_ids, newest)
+        since = sequences.number_of(self._wanted.since, identity.all_ids, self._sight_id, newest)
         self._since = since
         return (newest + 1 if self._wanted.descending else since), newest
 
@@ -65,6 +67,7 @@ class Feed:
             entries, reached, last = self._entries(connection, position, until, left)
             self._identity(connection)
             leaves = self._leaves(connection, entries)
+        self.check_sight()
         rows: list[tuple[str, bytes]] = []
         for entry in entries:
             if left is not None and len(rows) == left:
@@ -84,15 +87,20 @@ class Feed:
             pending = 0 if self._wanted.descending else self._ahead(connection, newest, position)
         return self.place(position), pending
 
+    def check_sight(self) -> None:
+        """Refuse (`Replaced`) to go on for whoever sees other documents than when it began: they begin anew."""
+        if self._file.sight_id != self._sight_id:
+            raise Replaced("other documents may be seen by now", hint="Ask again from the last place.")
+
     def _ahead(self, connection: Any, newest: int, position: int) -> int:
-        before = None if self._wanted.choice.is_looked_up else self._pending.at(newest, self._since)
+        before = None if self._wanted.choice.is_looked_up else self._pending.at(self._sight_id, newest, self._since)
         ahead = changes.pending_since(connection, position) if before is None else before - self._passed
-        self._pending.note(newest, position, ahead)
+        self._pending.note(self._sight_id, newest, position, ahead)
         return ahead
 
     def place(self, number: int) -> str:
         """The place of an update sequence, by what the replica was called when it was read last."""
-        return sequences.place(number, self._instance)
+        return sequences.place(number, self._instance, self._sight_id)
 
     def _identity(self, connection: Any) -> Identity:
         identity = read_identity(connection)

@@ -79,7 +79,7 @@ def _rows(call: Call, wish: Wish, bounds: Span) -> Iterator[bytes]:
     with file.read() as connection:
         total = listing.count(connection, bounds)
         before = listing.count(connection, _before(span, bounds)) if wish.keys is None else None
-        newest = place(update_sequence(connection), read_identity(connection).instance_id)
+        newest = place(update_sequence(connection), read_identity(connection).instance_id, file.sight_id)
     head: dict[str, Json] = {"total_rows": total}
     head["offset"] = None if before is None else min(total, before + wish.skip)
     if wish.update_seq:

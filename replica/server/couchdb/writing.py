@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from replica.canonical import Json
 from replica.clock import Clock
+from replica.conflict import winner
 from replica.couchdb import body_of, from_json, take_deleted
 from replica.document import check_unid
 from replica.errors import (
@@ -25,9 +26,9 @@ from replica.leaf import NOTHING, Leaf
 from replica.revision import Revision
 from replica.server.couchdb.kept import LOCAL, LocalEdit, Outcome, Saved, keep_each, local_edit_of
 from replica.store.access_list import Ruling
-from replica.store.edits import NOT_YOURS, Edit, save_edits
+from replica.store.edits import NOT_TO_SAVE, NOT_YOURS, Edit, check_seen, save_edits
 from replica.store.identity import new_unid
-from replica.store.leaves import remember_texts, winner_of
+from replica.store.leaves import leaves_of, remember_texts
 from replica.store.receive import note_refusals, receive
 from replica.store.settings import read_setting
 from replica.store.sqlite import SQLiteFile
@@ -134,13 +135,16 @@ def with_unid(value: dict[str, Json], clock: Clock) -> dict[str, Json]:
 def delete_one(file: SQLiteFile, clock: Clock, unid: str, base: Revision | None, ruling: Ruling) -> Saved:
     """Write the deletion stub that follows `base`. `NotFound` if there is no document, `StaleRevision`, `NotAllowed`."""
     with file.write() as connection:
-        shown = winner_of(connection, unid)
+        rule = ruling(connection)
+        leaves = [row.leaf for row in leaves_of(connection, unid)]
+        check_seen(rule, leaves)
+        shown = winner(leaves)
         if shown is None or shown.deleted:
             raise NotFound("missing" if shown is None else "deleted", deleted=shown is not None)
         if base is None:
             raise StaleRevision("Document update conflict.")
         edit = Edit(unid, base, NOTHING, True)
-        outcome = _outcome(save_edits(connection, [edit], clock(), ruling(connection))[0])
+        outcome = _outcome(save_edits(connection, [edit], clock(), rule)[0])
     if isinstance(outcome, ReplicaError):
         raise outcome
     return outcome
@@ -196,6 +200,6 @@ def error_for(failure: Failure) -> ReplicaError:
     known: dict[str, ReplicaError] = {
         AttachmentsNotSupported.code: AttachmentsNotSupported("attachments are not offered yet"),
         TooLarge.code: TooLarge("the document is larger than this database takes"),
-        NotAllowed.code: NotAllowed("You are not allowed to save this document.", hint=NOT_YOURS),
+        NotAllowed.code: NotAllowed(NOT_TO_SAVE, hint=NOT_YOURS),
     }
     return known.get(failure.code) or BadDocument("the revision is not sound")

@@ -109,6 +109,7 @@ class Visit:
         proven = self._again()
         if proven is None or proven.stamp != self._proven.stamp:
             raise NotAuthenticated("what was shown is not, or no longer, that of a user")
+        self._proven = proven  # of other groups or roles, perhaps
         for each in tuple(self._demands):
             seen = self._list(each.database)
             _check(proven.principal, each.need, each.database, seen)

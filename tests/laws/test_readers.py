@@ -1,0 +1,217 @@
+"""Law 8, and 1, where single documents say who may read them: what somebody may not read is for them not there."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx2
+
+import replica
+from replica.changes import Entry, Offer
+from replica.engine.peer import Peer
+from replica.store.sessions import START, Position
+from tests.asking import revision
+from tests.hubs import SCHEMES, Hub, hub
+from tests.twins import NOT_ABOUT_DOCUMENTS, USER, Twins, answer_of, endpoints_about_documents, requests, twins
+
+SEEDS = (1, 2)
+
+
+def test_law_8_what_somebody_may_not_read_is_in_no_answer(tmp_path: Path) -> None:
+    """Two servers, one of which never had it, tell the same."""
+    for seed in SEEDS[:1]:
+        (tmp_path / str(seed)).mkdir()
+        with twins(tmp_path / str(seed), seed) as both:
+            check_requests(both)
+
+
+def check_requests(both: Twins) -> None:
+    asked = requests(both.revisions)
+    declared = endpoints_about_documents()
+    assert {path for _, path in declared.keys() - asked.keys()} <= NOT_ABOUT_DOCUMENTS, "an endpoint is not asked"
+    for key, parameters in declared.items():
+        if key[0] == "GET" and key in asked:
+            text = " ".join(path for _, path, _ in asked[key])
+            assert [] == [name for name in parameters if f"{name}=" not in text], key
+    told: list[dict[str, Any]] = []
+    for made in both.both:
+        headers = {"Authorization": f"Bearer {made.token(USER)}", "Accept": "application/json"}
+        with httpx2.Client(trust_env=False, timeout=60, headers=headers) as web:
+            answers = {}
+            for method, path, value in {json.dumps(one): one for listed in asked.values() for one in listed}.values():
+                content = None if value is None else json.dumps(value)
+                sent = {} if value is None else {"Content-Type": "application/json"}
+                answered = web.request(method, f"{made.url}/db{path}", content=content, headers=sent)
+                answers[f"{method} {path} {content}"] = answer_of(answered)
+            told.append(answers)
+    full, bare = told
+    assert any(b"_id" in answer.body for answer in full.values())
+    for question, answer in full.items():
+        assert bare[question] == answer, question
+
+
+def test_law_8_what_somebody_may_not_read_is_in_no_answer_of_our_own_conversation(tmp_path: Path) -> None:
+    for seed in SEEDS:
+        (tmp_path / str(seed)).mkdir()
+        with twins(tmp_path / str(seed), seed) as both:
+            full, bare = (conversation(made, both.revisions) for made in both.both)
+            assert full == bare
+
+
+def conversation(made: Hub, revisions: dict[str, list[str]]) -> dict[str, Any]:
+    """What each verb says, but for update sequences."""
+    with made.opened("root") as everything:
+        offers = [offer for entry in whole_feed(everything.end()) for offer in entry.offers]
+        texts = everything.end().fetch([(offer.unid, offer.revision) for offer in offers]).leaves
+    with made.opened(USER) as remote:
+        peer = remote.end()
+        greeted = peer.greet(None)
+        entries = whole_feed(peer)
+        every = [
+            Offer(unid, replica.revision.Revision.parse(rev), False, True, True, b"", 1, 0)
+            for unid, rev in pairs(revisions)
+        ]
+        found = peer.changed_leaves(START, 5000, 2**20)  # type: ignore[attr-defined]
+        return {
+            "greeting": greeted._replace(update_seq=0, ids=(), place=""),
+            "feed": [entry._replace(sequence=0) for entry in entries],
+            "paged": [[one._replace(sequence=0) for one in page] for page in pages(peer, 3)],
+            "up to": [e._replace(sequence=0) for e in peer.changes_up_to(Position(greeted.update_seq), 1000)],
+            "of": sorted(entry._replace(sequence=0) for entry in peer.changes_of([*revisions, "not there"])),
+            "leaves": sorted(map(str, found.leaves)),
+            "fetched": sorted(map(str, peer.fetch([(offer.unid, offer.revision) for offer in every]).leaves)),
+            "missing": {(offer.unid, offer.revision) for offer in peer.missing(every)}
+            & {(entry.unid, offer.revision) for entry in entries for offer in entry.offers},
+            "texts": sorted(
+                peer.texts([leaf for leaf in texts if leaf.unid in {entry.unid for entry in entries}]).items()
+            ),
+        }
+
+
+def pairs(revisions: dict[str, list[str]]) -> list[tuple[str, str]]:
+    return [(unid, rev) for unid, known in revisions.items() for rev in known]
+
+
+def whole_feed(peer: Peer) -> list[Entry]:
+    return [entry for page in pages(peer, 1000) for entry in page]
+
+
+def pages(peer: Peer, size: int) -> list[list[Entry]]:
+    found, since, last = [], START, False
+    while not last:
+        page = peer.changes(since, size)
+        found.append(list(page.entries))
+        since, last = page.position, page.last
+    return [each for each in found if each]
+
+
+def test_law_1_a_replica_holds_what_its_user_may_read_and_nothing_else(tmp_path: Path) -> None:
+    """By every way by which documents travel; and what it got is sound."""
+    with twins(tmp_path, SEEDS[0]) as both:
+        for scheme in SCHEMES:
+            for way in ("pull", "copy"):
+                got = [
+                    replica_of(made, tmp_path / f"{scheme}-{way}-{n}.db", scheme, way)
+                    for n, made in enumerate(both.both)
+                ]
+                full, bare = map(contents, got)
+                assert full == bare, (scheme, way)
+                assert full, "nothing was there to be read"
+                assert got[0].verify()["ok"]
+                for each in got:
+                    each.close()
+
+
+def replica_of(made: Hub, path: Path, scheme: str, way: str) -> replica.Replica:
+    if way == "copy":
+        with made.opened(USER, scheme) as remote:
+            return remote.copy(path)
+    with made.opened("root") as everything:
+        replica_id = everything.end().greet(None).replica_id
+    here = replica.replica.create_empty(path, replica_id or None, "", lambda: 1_700_000_900_000)
+    made.pull(here, USER, scheme)
+    return here
+
+
+def contents(db: replica.Replica) -> dict[str, Any]:
+    """All that is in a replica, but for update sequences and its own names; bytes that lie about in the file, too."""
+    with db.file.read() as connection:
+        names = connection.exec_driver_sql("SELECT text FROM foreign_revision ORDER BY text").scalars().all()
+    db.compact()
+    assert b"gonea0x" not in Path(db.path).read_bytes()
+    unids = [document.unid for document in db.documents(deleted=True, conflicts=True)]
+    leaves = {change.unid: change.leaves for change in db.changes()}
+    return {"unids": unids, "leaves": leaves, "names": names, "refused": db.refused(), "indexes": db.indexes()}
+
+
+def test_law_8_an_old_revision_is_for_those_whom_it_names_itself(tmp_path: Path) -> None:
+    with hub(tmp_path, USER, "bob") as made:
+        made.grant(anna="reader", bob="reader")
+        with replica.open(made.path) as there:
+            there.put(HIDDEN, unid="x")
+            document = there.get("x")
+            document.items = {"n": 2}
+            old, new = document.revision, there.put(document).revision
+        for name, status in (("bob", 200), (USER, 404)):
+            assert 200 == made.ask(name, "GET", f"/x?rev={new}").status_code
+            assert status == made.ask(name, "GET", f"/x?rev={old}").status_code
+            info = made.ask(name, "GET", "/x?revs_info=true").json()["_revs_info"]
+            assert ["available", "available" if status == 200 else "missing"] == [each["status"] for each in info]
+
+
+HIDDEN = {"$Readers": ["bob"], "n": 1}
+
+
+def test_law_9_nobody_changes_what_they_may_not_read(tmp_path: Path) -> None:
+    """Through no door; and the answer does not depend on what they say of it, but on that it is used."""
+    with hub(tmp_path, USER) as made:
+        made.grant(anna="manager")
+        with replica.open(made.path) as there:
+            there.put(HIDDEN, unid="x")
+            there.put(HIDDEN, unid="gone")
+            before = state_of(there)
+            rev = there.get("x").revision
+            for stated in (None, rev, "1-a"):
+                said = {} if stated is None else {"_rev": stated}
+                query = "" if stated is None else f"?rev={stated}"
+                for method, path, value in (
+                    ("PUT", "/x", {"n": 2, **said}),
+                    ("PUT", "/x", {"n": 2, "_deleted": True, **said}),
+                    ("POST", "", {"_id": "x", "n": 2, **said}),
+                    ("DELETE", f"/x{query}", None),
+                ):
+                    told = made.ask(USER, method, path, value)
+                    assert (403, "not_allowed") == (told.status_code, told.json()["code"]), (method, path, value)
+                (row,) = made.ask(USER, "POST", "/_bulk_docs", {"docs": [{"_id": "x", **said}]}).json()
+                assert "forbidden" == row["error"]
+            assert before == state_of(there)
+
+
+def test_law_2_a_revision_that_claims_to_descend_from_an_unseen_one_does_not_bury_it(tmp_path: Path) -> None:
+    with hub(tmp_path, USER) as made:
+        made.grant(anna="manager")
+        with replica.open(made.path) as there:
+            there.put(HIDDEN, unid="x")
+            before = state_of(there)
+            text = there.get("x").revision.partition("-")[2]
+            for forged in (revision("x", "2-b", text), revision("x", "9-c"), revision("x", "2-d", text, _deleted=True)):
+                (row,) = made.ask(USER, "POST", "/_bulk_docs", {"docs": [forged], "new_edits": False}).json()
+                assert "forbidden" == row["error"]
+                told = made.ask(USER, "PUT", "/x?new_edits=false", forged)
+                assert 403 == told.status_code
+            with there.copy(tmp_path / "stolen.db") as stolen:
+                document = stolen.get("x")
+                document.items = {"n": 3}
+                stolen.put(document)
+                stolen.put({"n": 4}, unid="new")
+                for scheme in SCHEMES:
+                    done = made.push(stolen, USER, scheme)
+                    assert {"not_allowed": 1} == done.refused, scheme
+            assert before == {unid: leaves for unid, leaves in state_of(there).items() if unid != "new"}
+            assert 4 == there.get("new")["n"], "everything else arrives"
+
+
+def state_of(db: replica.Replica) -> dict[str, list[str]]:
+    return {change.unid: change.leaves for change in db.changes()}
