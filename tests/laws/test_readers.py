@@ -11,10 +11,21 @@ import httpx2
 import replica
 from replica.changes import Entry, Offer
 from replica.engine.peer import Peer
+from replica.replica import create_empty
+from replica.rights import checked_entry
 from replica.store.sessions import START, Position
 from tests.asking import revision
-from tests.hubs import SCHEMES, Hub, hub
-from tests.twins import NOT_ABOUT_DOCUMENTS, USER, Twins, answer_of, endpoints_about_documents, requests, twins
+from tests.hubs import LIST, SCHEMES, Hub, hub
+from tests.twins import (
+    NOT_ABOUT_DOCUMENTS,
+    USER,
+    Twins,
+    answer_of,
+    endpoints_about_documents,
+    put_in_group,
+    requests,
+    twins,
+)
 
 SEEDS = (1, 2)
 
@@ -128,11 +139,14 @@ def replica_of(made: Hub, path: Path, scheme: str, way: str) -> replica.Replica:
     if way == "copy":
         with made.opened(USER, scheme) as remote:
             return remote.copy(path)
-    with made.opened("root") as everything:
-        replica_id = everything.end().greet(None).replica_id
-    here = replica.replica.create_empty(path, replica_id or None, "", lambda: 1_700_000_900_000)
+    here = empty_replica(made, path)
     made.pull(here, USER, scheme)
     return here
+
+
+def empty_replica(made: Hub, path: Path) -> replica.Replica:
+    with replica.open(made.path) as there:
+        return create_empty(path, there.identity.replica_id, "", lambda: 1_700_000_900_000)
 
 
 def contents(db: replica.Replica) -> dict[str, Any]:
@@ -197,8 +211,8 @@ def test_law_2_a_revision_that_claims_to_descend_from_an_unseen_one_does_not_bur
             before = state_of(there)
             text = there.get("x").revision.partition("-")[2]
             for forged in (revision("x", "2-b", text), revision("x", "9-c"), revision("x", "2-d", text, _deleted=True)):
-                (row,) = made.ask(USER, "POST", "/_bulk_docs", {"docs": [forged], "new_edits": False}).json()
-                assert "forbidden" == row["error"]
+                rows = made.ask(USER, "POST", "/_bulk_docs", {"docs": [forged], "new_edits": False}).json()
+                assert ["forbidden"] == [row["error"] for row in rows]
                 told = made.ask(USER, "PUT", "/x?new_edits=false", forged)
                 assert 403 == told.status_code
             with there.copy(tmp_path / "stolen.db") as stolen:
@@ -215,3 +229,38 @@ def test_law_2_a_revision_that_claims_to_descend_from_an_unseen_one_does_not_bur
 
 def state_of(db: replica.Replica) -> dict[str, list[str]]:
     return {change.unid: change.leaves for change in db.changes()}
+
+
+def test_law_1_what_a_right_granted_later_lets_somebody_see_comes_by_itself(tmp_path: Path) -> None:
+    """By a group, by a role of the directory, by a role that the access list gives; over either protocol."""
+    with hub(tmp_path, USER) as made:
+        made.grant(anna="reader")
+        with replica.open(made.path) as there:
+            for n, name in enumerate(("group:Sales", "role:clerk", "role:approver")):
+                there.put({"$Readers": [name]}, unid=f"d{n}")
+            there.put({}, unid="last")
+            here = {scheme: empty_replica(made, tmp_path / f"{scheme or 'own'}.db") for scheme in SCHEMES}
+
+            def pulled() -> set[str]:
+                found = []
+                for scheme, db in here.items():
+                    made.pull(db, USER, scheme)
+                    assert 0 == made.pull(db, USER, scheme).read, "nothing is new"
+                    found.append({document.unid for document in db.documents() if document.unid != LIST})
+                assert found[0] == found[1]
+                return found[0]
+
+            assert {"last"} == pulled()
+            put_in_group(made, "Sales", USER)
+            assert {"last", "d0"} == pulled()
+            with replica.open(made.folder / "_users.db") as users:
+                anna = users.get(f"org.couchdb.user:{USER}")
+                anna["roles"] = ["clerk"]
+                users.put(anna)
+            assert {"last", "d0", "d1"} == pulled()
+            listed = there.get(LIST)
+            listed.items = {"entries": [checked_entry(USER, "reader", roles=["approver"]).to_json()]}
+            there.put(listed)
+            assert {"last", "d0", "d1", "d2"} == pulled()
+            for db in here.values():
+                db.close()
