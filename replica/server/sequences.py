@@ -1,10 +1,10 @@
-"""Places in a replica's feed as clients of CouchDB's API carry them: ``"N-<8 hex digits>"``, and for whoever does not see
-everything ``"N-<8 hex digits>-<8 hex digits>"``. Pure.
+"""Places in a replica's feed as clients of CouchDB's API carry them: ``"N-<8 hex digits>"``. Pure.
 
-N is the update sequence, the digits are the first of the instance id: a number means something in one replica only. Whoever
-comes with a place in another replica (the database was deleted and made anew, the file replaced), or with one that is not
-reached yet (a backup was restored), starts from 0: nothing is skipped, and what the client has, it does not fetch again.
-The other digits tell by whose eyes the feed was read: with others, it starts from 0 too, as there may be more to see.
+For whoever does not see everything ``"N-<8 hex digits>-<8 hex digits>"``. N is the update sequence, the digits behind it are
+the first of the instance id: a number means something in one replica only. Whoever comes with a place in another replica
+(the database was deleted and made anew, the file replaced), or with one that is not reached yet (a backup was restored),
+starts from 0: nothing is skipped, and what the client has, it does not fetch again. The last digits tell by whose eyes the
+feed was read: with others, it starts from 0 too, as there may be more to see.
 """
 
 from __future__ import annotations
