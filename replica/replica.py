@@ -20,6 +20,7 @@ from replica.selection import compile_selector
 from replica.sorting import arranged
 from replica.store import checking, compaction, searching
 from replica.store.callbacks import nobody
+from replica.store.eviction import Evicted, evicted
 from replica.store.identity import Identity, found, new_unid, read_identity
 from replica.store.leaves import update_sequence, winner_of
 from replica.store.loading import Entry, ImportReport, Reader, load, numbered
@@ -353,6 +354,11 @@ class Replica:
         """What peers offered and was not taken: too large, damaged or not allowed. Every replication asks again."""
         with self._file.read() as connection:
             return refused(connection)
+
+    def evicted(self) -> list[Evicted]:
+        """The documents that left this replica, because where they came from its user may not read them any more."""
+        with self._file.read() as connection:
+            return evicted(connection)
 
     def copy(self, path: FilePath, *, on_progress: Callable[[int, int], object] = nobody) -> Replica:
         """Make a new replica of the same database at `path`. `Exists`.

@@ -27,8 +27,9 @@ class Tally:
     `added`: the UNID is new there, as a document or a deletion stub. `deleted`: a live document became a stub. `updated`:
     any other change of its leaves. `conflicts`: documents with more versions to see than before. `resurrected`: an edit
     survived a concurrent deletion. `replaced`: bytes of a known revision gave way to verified ones. `merged`: revisions
-    made by merging. `failed`: damaged, or not what the id says. `refused`: by reason. `read`: feed rows read; `bytes`:
-    document bytes received; `wire_bytes`: bytes on the wire.
+    made by merging. `evicted`: documents that left, because they may not be read any more at the source; `unsent`: those
+    that would have, and stay because of edits that the source does not know. `failed`: damaged, or not what the id says.
+    `refused`: by reason. `read`: feed rows read; `bytes`: document bytes received; `wire_bytes`: bytes on the wire.
     """
 
     added: int = 0
@@ -44,6 +45,8 @@ class Tally:
     read: int = 0
     bytes: int = 0
     wire_bytes: int = 0
+    evicted: int = 0
+    unsent: int = 0
 
     @property
     def ok(self) -> bool:
@@ -86,7 +89,7 @@ class Tally:
         """Add the counts of another part of the same replication; of the failures, at most `FAILURES_MAX` are named."""
         for name in ("added", "updated", "deleted", "conflicts", "merged", "replaced", "resurrected", "failed"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
-        for name in ("read", "bytes", "wire_bytes"):
+        for name in ("read", "bytes", "wire_bytes", "evicted", "unsent"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         for code, number in other.refused.items():
             self.refused[code] = self.refused.get(code, 0) + number

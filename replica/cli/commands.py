@@ -40,6 +40,7 @@ GROUPS: dict[str, dict[str, Listed]] = {
         "resolve": Listed("resolve", "end a conflict, or all of them"),
         "history": Listed("history", "show what is remembered of exchanges with other replicas"),
         "refused": Listed("refused", "show what other replicas offered and was not taken"),
+        "evicted": Listed("evicted", "show what left because it may not be read any more"),
         "changes": Listed("changes", "show what changed, in order"),
     },
     "connections": {

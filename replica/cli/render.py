@@ -86,6 +86,10 @@ def tally_sentence(direction: str, tally: Tally, dry_run: bool) -> str:
     if tally.conflicts:
         parts.append(counted(tally.conflicts, "new conflict"))
     parts += [f"{number:,} refused ({code})" for code, number in tally.refused.items()]
+    if tally.evicted:
+        parts.append(f"{tally.evicted:,} evicted, which you may not read any more")
+    if tally.unsent:
+        parts.append(f"{tally.unsent:,} of these kept with unsent edits")
     said = ", ".join(parts) or "nothing new"
     if tally.bytes and not dry_run:
         said += f" ({size(tally.bytes)})"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from replica.engine.peer import Greeting
 from replica.store.sessions import START, Position, Session, sight_in
 
@@ -10,27 +12,33 @@ def common_position(target: Greeting, source: Greeting) -> Position:
     """How far in the source's feed the target, as both remember, has everything; its start if they agree on nothing.
 
     Sessions are matched by their random id alone. A file that was copied or restored carries the sessions it had then, so
-    that a match is true whatever happened to either side since. Of one session's progress the smaller is certain. A
-    session by other eyes does not count: what they did not see may lie anywhere in the feed.
+    that a match is true whatever happened to either side since. Of one session's progress the smaller is certain.
     """
     theirs = {session.id: session for session in source.sessions if session.direction == "out"}
-    for session in target.sessions:
-        match = theirs.get(session.id) if _counts(session, target, source) else None
+    for session in _counting(target, source):
+        match = theirs.get(session.id)
         if match is not None:
             return min(session.reached, match.reached)
     return START._replace(token=sight_in(source.token))
 
 
-def _counts(session: Session, target: Greeting, source: Greeting) -> bool:
-    """Whether the target noted it, and what is there and seen is chosen as it was then."""
-    is_of_era = session.direction == "in" and session.era == target.era
-    return is_of_era and sight_in(session.token) == sight_in(source.token)
+def _counting(target: Greeting, source: Greeting) -> Iterator[Session]:
+    """The sessions that the target noted since the documents that it gets are chosen as they are now, newest first.
+
+    Those before one by other eyes do not count again, also when the same see again: what they had seen may have left since,
+    and what the others did not see may lie anywhere in the feed.
+    """
+    for session in target.sessions:
+        if session.direction == "in" and session.era == target.era:
+            if sight_in(session.token) != sight_in(source.token):
+                return
+            yield session
 
 
 def lonely_session(target: Greeting, source: Greeting) -> Session | None:
     """The newest session that only the target holds, because the source could not remember; it has witnesses."""
-    for session in target.sessions:
-        if _counts(session, target, source) and session.witnesses is not None:
+    for session in _counting(target, source):
+        if session.witnesses is not None:
             is_there = session.token or session.position <= source.update_seq
             return session if session.peer == source.instance_id and is_there else None
     return None

@@ -72,6 +72,27 @@ class Changed(NamedTuple):
     refused: tuple[Failure, ...] = ()  # as in `Fetched`
 
 
+class Withdrawn(NamedTuple):
+    """UNIDs that whoever asks could see before a change, and does not see now, each with the update sequence of the change.
+
+    `position`: up to where these are all; `last`: there are no more.
+    """
+
+    unids: list[tuple[int, str]]
+    position: Position
+    last: bool
+
+
+class Withheld(NamedTuple):
+    """What of that which a replica holds is not to be seen at the source any more.
+
+    `known`: UNIDs of which the source knows all revisions that were named; `unsent`: those of which it knows some.
+    """
+
+    known: list[str]
+    unsent: list[str]
+
+
 class Peer(Protocol):
     """Either end of a replication."""
 
@@ -114,6 +135,18 @@ class Ours(Peer, Protocol):
 
         At most `limit` documents, and `size` bytes of bodies and ancestries; a larger document comes alone.
         """
+
+    def withdrawn(self, since: Position, limit: int) -> Withdrawn:
+        """What can be seen no more, by changes after `since`: at most `limit` of them."""
+
+    def withheld(self, held: list[tuple[str, list[Revision]]]) -> Withheld:
+        """Which of these documents, held elsewhere with these leaves, are not to be seen here.
+
+        Nothing is said of one of which no revision is named that is known here: whoever has it has seen it.
+        """
+
+    def evict(self, judged: dict[str, list[str]], peer: str) -> int:
+        """Let these documents go, of which `peer` knows these leaf revisions, if they have no others by now; how many went."""
 
 
 def wanted(offers: list[Offer], own: list[Leaf]) -> list[Offer]:

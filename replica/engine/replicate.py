@@ -8,6 +8,7 @@ from contextlib import closing
 from typing import NamedTuple
 
 from replica.changes import Entry, Offer, Page
+from replica.engine.eviction import Eviction, let_go_of_sent, shows_all
 from replica.engine.history import common_position, lonely_session
 from replica.engine.peer import Batch, Fetched, Greeting, Peer
 from replica.errors import LimitReached
@@ -102,12 +103,24 @@ def transfer(task: Task, tally: Tally, loads: Callable[[Task, Position], Generat
     retry_refused(task, since, tally)
     if is_at_end(task, since):
         return
+    eviction = eviction_for(task, since, tally)
     with closing(loads(task, since)) as coming:
         for load in coming:
+            if eviction is not None:
+                eviction.up_to(load.position)
             session = take(task, load, tally)
+            if not (task.dry_run or shows_all(task.to)):
+                let_go_of_sent(task.target, task.source, task.to, load.batch.leaves, tally)
             if load.is_last:
                 remember(task, session)
                 advance(task, start, load.position, tally)
+
+
+def eviction_for(task: Task, since: Position, tally: Tally) -> Eviction | None:
+    """What lets documents go at the target; None where nothing can have to."""
+    if task.dry_run or shows_all(task.by):
+        return None
+    return Eviction(task.target, task.source, task.to, task.by, since, tally)
 
 
 def starting_point(task: Task) -> Position:

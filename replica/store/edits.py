@@ -13,6 +13,7 @@ from replica.errors import NotAllowed, ReplicaError, StaleRevision, TooLarge
 from replica.leaf import Leaf, next_revision
 from replica.revision import Revision
 from replica.rights import Rule, check_access_list, hides
+from replica.store.eviction import check_not_evicted, evicted_among
 from replica.store.leaves import Writer, leaves_of_many
 from replica.store.settings import read_setting
 
@@ -45,6 +46,7 @@ def save_edits(
     clients see each of them.
     """
     here = leaves_of_many(connection, {edit.unid for edit in edits})
+    gone = evicted_among(connection, {edit.unid for edit in edits} - here.keys())
     limit: int = read_setting(connection, "ancestry-limit")
     size_max: int = read_setting(connection, "document-size-max")
     present = {unid: [row.leaf for row in rows] for unid, rows in here.items()}
@@ -54,6 +56,7 @@ def save_edits(
         leaves = present.get(edit.unid, [])
         try:
             check_seen(rule, leaves)
+            check_not_evicted(edit.unid, gone)
             leaf = _next(edit, leaves, size_max, limit, now_ms)
             if rule is not None and rule(leaves, leaf) is not None:
                 raise NotAllowed(NOT_TO_SAVE, hint=NOT_YOURS)

@@ -13,6 +13,7 @@ from replica.errors import BadDocument
 from replica.leaf import Leaf
 from replica.revision import Ancestor, Ancestry, Revision, entries
 from replica.store.texts import REVISION_TEXT, marks_of, readable_texts, revision_of, stored_unid, told_apart, unid_of
+from replica.store.withdrawn import Withdrawal, note_withdrawals, withdrawal
 
 
 class Stored(NamedTuple):
@@ -151,6 +152,7 @@ class Writer:
         self._texts: list[dict[str, Any]] = []
         self._settled: list[dict[str, Any]] = []
         self._conflicts: list[dict[str, Any]] = []
+        self._withdrawn: list[Withdrawal] = []
 
     def put(self, before: list[Stored], after: list[Leaf]) -> None:
         """Replace the leaves of a document. Leaves that are the same objects in both lists keep their rows."""
@@ -173,6 +175,8 @@ class Writer:
                 self._insert(leaf, leaf is wins)
         if len(after) > 1 or len(before) > 1:
             self._note_conflicts(before, after)
+        found = withdrawal([row.leaf for row in before], after, self._seq)
+        self._withdrawn += [] if found is None else [found]
 
     def _insert(self, leaf: Leaf, wins: bool) -> None:
         self._seq += 1
@@ -200,6 +204,8 @@ class Writer:
         self._execute(_REMEMBER_TEXT, self._texts)
         self._execute(_NO_CONFLICTS_OF, self._settled)
         self._execute(_INSERT_CONFLICT, self._conflicts)
+        note_withdrawals(self._connection, self._withdrawn)
+        self._withdrawn = []
 
     def _execute(self, statement: TextClause, rows: list[dict[str, Any]]) -> None:
         if rows:

@@ -16,6 +16,7 @@ from replica.errors import ReplicaError, StaleRevision, TooLarge
 from replica.leaf import NOTHING, Leaf, next_revision
 from replica.revision import Revision
 from replica.rights import check_access_list
+from replica.store.eviction import check_not_evicted, evicted_among
 from replica.store.identity import new_unid
 from replica.store.leaves import Writer, conflict_leaf, leaves_of_many
 from replica.store.reading import conflict_document
@@ -128,6 +129,7 @@ def _save(connection: Connection, batch: list[Entry], now_ms: int) -> ImportRepo
     done = ImportReport()
     here = leaves_of_many(connection, [entry.unid for entry in batch if entry.unid is not None])
     shown = _conflict_documents(connection, [entry.unid for entry in batch if entry.unid and entry.unid not in here])
+    gone = evicted_among(connection, [entry.unid for entry in batch if entry.unid and entry.unid not in here])
     limit: int = read_setting(connection, "ancestry-limit")
     size_max: int = read_setting(connection, "document-size-max")
     writer = Writer(connection, now_ms)
@@ -141,6 +143,7 @@ def _save(connection: Connection, batch: list[Entry], now_ms: int) -> ImportRepo
             if entry.unid in shown:
                 _check_conflict(entry, shown[entry.unid], done)
                 continue
+            check_not_evicted(entry.unid or "", gone)
             leaf = _next(entry, [row.leaf for row in rows], now_ms, limit, done)
         except ReplicaError as error:
             done.failures.append(_failure(entry.line, error))

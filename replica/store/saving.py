@@ -9,6 +9,7 @@ from replica.errors import NotFound, StaleRevision, TooLarge
 from replica.leaf import NOTHING, Leaf, next_revision
 from replica.revision import Revision
 from replica.rights import check_access_list
+from replica.store.eviction import check_not_evicted, evicted_among
 from replica.store.leaves import Stored, Writer, conflict_leaf, leaves_of
 from replica.store.settings import read_setting
 
@@ -19,10 +20,12 @@ def save(connection: Connection, unid: str, base: Revision | None, items: bytes,
     """Save `items` as the revision that follows `base`; without a base, as a new document or over a deletion stub.
 
     `StaleRevision` if `base` is no leaf (any more), or if without a base the document is live, or a conflict document.
-    `TooLarge`, `BadAccessList`.
+    `TooLarge`, `BadAccessList`; `NotAllowed` if the document was evicted.
     """
     _check(connection, unid, items)
     here = leaves_of(connection, unid)
+    if not here:
+        check_not_evicted(unid, evicted_among(connection, [unid]))
     parents = parents_for(unid, [row.leaf for row in here], base)
     if base is None and conflict_leaf(connection, unid) is not None:
         raise StaleRevision(f"{unid!r} is the UNID of a conflict document", hint="Read it, change it and save that.")

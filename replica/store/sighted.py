@@ -6,8 +6,9 @@ think of it, and nothing can forget it. Where no document says who may read it, 
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 
 from sqlalchemy import Connection, Engine
@@ -20,6 +21,7 @@ from replica.store.leaves import update_sequence
 from replica.store.nesting import driver_of
 from replica.store.sqlite import C, SQLiteFile, make_engine
 from replica.store.tables import HAS_READERS, SAID
+from replica.store.withdrawn import seen_before, withdrawals_since
 
 SightNow = Callable[[], Sight]
 """Who reads, by all that is known at the moment."""
@@ -43,6 +45,11 @@ _RESTRICTED = f"SELECT unid FROM main.leaf INDEXED BY leaf_readers WHERE {HAS_RE
 _WITHHELD = f"""
     SELECT count(*) FROM main.leaf w WHERE w.winner = 1 AND w.deleted = 0 AND w.unid IN ({_RESTRICTED})
     AND {_HIDDEN.format("w.unid")}"""
+
+
+_HIDDEN_AMONG = """
+    SELECT value FROM json_each(?) WHERE EXISTS (SELECT 1 FROM main.leaf WHERE unid = value)
+    AND NOT EXISTS (SELECT 1 FROM leaf WHERE unid = value)"""
 
 
 def has_readers(connection: Connection) -> bool:
@@ -76,6 +83,12 @@ def _forget_texts(copy: sqlite3.Connection) -> None:
         named.update(ancestor.packed for ancestor in entries(side))
     unnamed = [(packed,) for (packed,) in copy.execute("SELECT packed FROM foreign_revision") if packed not in named]
     copy.executemany("DELETE FROM foreign_revision WHERE packed = ?", unnamed)
+
+
+def _sight_of(connection: Connection) -> Sight:
+    driver = driver_of(connection)
+    assert isinstance(driver, _Connection)
+    return driver.sight
 
 
 class Sights:
@@ -138,6 +151,29 @@ class SightedFile(SQLiteFile):
                 stack.close()
                 connection = stack.enter_context(self._sights.read(self._now))
             yield connection
+
+    @property
+    def whole(self) -> SQLiteFile:
+        """The file itself."""
+        return self._file
+
+    def hidden_among(self, unids: Iterable[str]) -> set[str]:
+        """Which of these documents are there, and not theirs to see."""
+        with self._sights.read(self._now) as connection:
+            return {unid for (unid,) in driver_of(connection).execute(_HIDDEN_AMONG, (json.dumps(list(unids)),))}
+
+    def withdrawn_since(self, since: int, limit: int) -> tuple[list[tuple[int, str]], int, bool]:
+        """Which documents they could see before a change after the update sequence `since`, and do not see now, each with
+        the update sequence of that change; up to which update sequence these are all; whether there are no more.
+        """
+        with self._sights.read(self._now) as connection:
+            sight = _sight_of(connection)
+            found = withdrawals_since(connection, since, limit)
+            last = len(found) < limit
+            reached = max(since, update_sequence(connection)) if last else found[-1].sequence
+            could = [(each.sequence, each.unid) for each in seen_before(found, sight)]
+        hidden = self.hidden_among({unid for _, unid in could}) if could else set()
+        return [(sequence, unid) for sequence, unid in could if unid in hidden], reached, last
 
     def withheld(self) -> int:
         """How many live documents there are that they do not see."""

@@ -141,6 +141,27 @@ local_document = Table(  # CouchDB's `_local/…` documents and the like: of thi
     sqlite_with_rowid=False,
 )
 
+withdrawn = Table(  # changes after which others may read a document than before: for those who could, and have it
+    "withdrawn",
+    metadata,
+    Column("seq", Integer, primary_key=True),  # the update sequence of the change
+    Column("unid", Text, primary_key=True),
+    Column("readers", Text, nullable=False),  # whom the leaves before it let: a JSON list of [$Readers, $Authors]
+    sqlite_strict=True,
+    sqlite_with_rowid=False,
+)
+
+evicted = Table(  # what left this replica, because its user may not read it any more where it came from
+    "evicted",
+    metadata,
+    Column("unid", Text, primary_key=True),
+    Column("revisions", Text, nullable=False),  # its leaves then: a JSON list
+    Column("peer", Text, nullable=False),  # at whose word: an instance id
+    Column("at_ms", Integer, nullable=False),
+    sqlite_strict=True,
+    sqlite_with_rowid=False,
+)
+
 refused = Table(  # what was offered and not taken: asked for again by every replication
     "refused",
     metadata,

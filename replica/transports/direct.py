@@ -15,19 +15,21 @@ from replica import changes
 from replica.changes import Entry, Offer, Page
 from replica.clock import Clock
 from replica.engine.history import has_forked
-from replica.engine.peer import Batch, Changed, Fetched, Greeting, wanted
+from replica.engine.peer import Batch, Changed, Fetched, Greeting, Withdrawn, Withheld, wanted
 from replica.leaf import Leaf
-from replica.revision import Revision
+from replica.revision import Ancestor, Revision
 from replica.rights import is_unlimited
 from replica.rows import Rows
 from replica.store.access_list import Ruling, everything
 from replica.store.bulk import receive_rows
+from replica.store.eviction import evict
 from replica.store.identity import Identity, read_identity, renew
 from replica.store.leaf_rows import rows_of_many, rows_since
 from replica.store.leaves import foreign_texts, leaves_of_many, remember_texts, update_sequence
 from replica.store.receive import refused, refused_from
 from replica.store.sessions import Position, Session, save_session, sessions_with, token_of
 from replica.store.settings import read_setting, read_settings, write_setting
+from replica.store.sighted import SightedFile
 from replica.store.sqlite import MEMORY, SQLiteFile
 from replica.tally import Tally
 
@@ -142,6 +144,33 @@ class DirectPeer:
             found = rows_since(connection, since.number, limit, size)
             position = Position(found.position, since.token)
             return Changed(found.rows, foreign_texts(connection, found.rows), found.read, position, found.last)
+
+    def withdrawn(self, since: Position, limit: int) -> Withdrawn:
+        """What can be seen no more, by changes after `since`."""
+        if not isinstance(self.file, SightedFile):
+            return Withdrawn([], since, True)
+        found, reached, last = self.file.withdrawn_since(since.number, limit)
+        return Withdrawn(found, since._replace(number=reached), last)
+
+    def withheld(self, held: list[tuple[str, list[Revision]]]) -> Withheld:
+        """Which of these documents are not to be seen here, as far as whoever asks has had them."""
+        answer = Withheld([], [])
+        if not isinstance(self.file, SightedFile):
+            return answer
+        hidden = self.file.hidden_among(unid for unid, _ in held)
+        with self.file.whole.read() as connection:
+            here = leaves_of_many(connection, hidden, bodies=False)
+        for unid, revisions in held:
+            leaves = [row.leaf for row in here.get(unid, ())]
+            known = [any(leaf.covers(Ancestor.of(revision)) for leaf in leaves) for revision in revisions]
+            if any(known):
+                (answer.known if all(known) else answer.unsent).append(unid)
+        return answer
+
+    def evict(self, judged: dict[str, list[str]], peer: str) -> int:
+        """Let these documents go."""
+        with self.file.write() as connection:
+            return evict(connection, judged, peer, self.clock())
 
     def texts(self, leaves: Iterable[Leaf]) -> dict[bytes, str]:
         """The texts of foreign revisions in the ancestries of these leaves."""

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from replica.changes import Entry, Offer, Page
-from replica.engine.peer import Batch, Changed, Fetched, Greeting
+from replica.engine.peer import Batch, Changed, Fetched, Greeting, Withdrawn, Withheld
 from replica.errors import Garbled, TooLarge
 from replica.leaf import Leaf
 from replica.revision import Revision
@@ -79,6 +79,16 @@ class HTTPPeer:
         )
         sound, refused = sifted(rows)
         return Changed(sound, dict(head.texts), head.read, head.position, head.last, refused)
+
+    def withdrawn(self, since: Position, limit: int) -> Withdrawn:
+        """What can be seen no more there, by changes after `since`."""
+        answer: Withdrawn = self._exchange.ask("withdrawn", verbs.Changes(since, limit))
+        return answer
+
+    def withheld(self, held: list[tuple[str, list[Revision]]]) -> Withheld:
+        """Which of these documents are not to be seen there."""
+        answer: Withheld = self._exchange.ask("withheld", held)
+        return answer
 
     def missing(self, offers: list[Offer]) -> list[Offer]:
         """Which of the offered leaves to send there."""

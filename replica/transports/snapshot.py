@@ -34,7 +34,7 @@ _FORGET_RESOLVED = text("""
     DELETE FROM conflict_document WHERE NOT EXISTS (
         SELECT 1 FROM leaf WHERE (leaf.unid, leaf.number, leaf.packed) = (ref, conflict_document.number, conflict_document.packed)
         AND winner = 0)""")
-_LOCAL = ("session", "superseded", "local_document")  # tables that are about this file, not about the database
+_LOCAL = ("session", "superseded", "local_document", "withdrawn", "evicted")  # about this file, not the database
 
 
 def copy_file(source: SQLiteFile, path: str, progress: Progress) -> None:

@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Meta
 
 from replica.changes import Entry, Offer, Page
-from replica.engine.peer import Greeting
+from replica.engine.peer import Greeting, Withdrawn
 from replica.revision import ANCESTRY_LIMIT_MAX, Revision
 from replica.store.receive import REFUSED_MAX
 from replica.store.sessions import Position, Session
@@ -139,4 +139,12 @@ class HeardPage(Page):
 
     __slots__ = ()
     entries: list[HeardEntry]
+    position: HeardPosition
+
+
+class HeardWithdrawn(Withdrawn):
+    """What a peer says can be seen there no more."""
+
+    __slots__ = ()
+    unids: list[tuple[Count, str]]
     position: HeardPosition

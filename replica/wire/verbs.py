@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from replica.engine.peer import Withheld
 from replica.store.sessions import Position
 from replica.tally import Tally
 from replica.wire.bounds import (
@@ -18,6 +19,7 @@ from replica.wire.bounds import (
     HeardPosition,
     HeardRevision,
     HeardRow,
+    HeardWithdrawn,
     SaidFailure,
     SaidGreeting,
     SaidSession,
@@ -123,6 +125,8 @@ QUESTIONS: dict[str, Any] = {
     "changes-up-to": HeardUpTo,
     "changes-of": list[str],
     "missing": list[HeardOffer],
+    "withdrawn": HeardChanges,
+    "withheld": list[tuple[str, list[HeardRevision]]],
     "changed-leaves": HeardSince,
     "fetch": list[tuple[str, HeardRevision]],
     "texts": list[HeardRow],
@@ -135,6 +139,8 @@ ANSWERS: dict[str, Any] = {
     "changes": HeardPage,
     "changes-up-to": list[HeardEntry],
     "changes-of": list[HeardEntry],
+    "withdrawn": HeardWithdrawn,
+    "withheld": Withheld,
     "missing": list[Count],
     "changed-leaves": HeardChanged,
     "fetch": Leaves,

@@ -11,7 +11,7 @@ import pytest
 
 import replica.rows
 from replica.changes import Entry, Offer, Page
-from replica.engine.peer import Greeting
+from replica.engine.peer import Greeting, Withdrawn, Withheld
 from replica.revision import Revision
 from replica.server.native import ENDPOINTS
 from replica.store.sessions import Position, Session
@@ -36,7 +36,7 @@ OBJECTS = [
     Greeting,
     Session,
 ]
-LISTS = [Position, Page, Entry, Offer, Revision]
+LISTS = [Withdrawn, Withheld, Position, Page, Entry, Offer, Revision]
 
 
 def whole(shown: str) -> bytes:

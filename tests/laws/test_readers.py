@@ -7,13 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import pytest
 
 import replica
 from replica.changes import Entry, Offer
 from replica.engine.peer import Peer
+from replica.errors import NotAllowed
 from replica.replica import create_empty
+from replica.revision import Revision
 from replica.rights import checked_entry
 from replica.store.sessions import START, Position
+from replica.transports.network import Network
 from tests.asking import revision
 from tests.hubs import LIST, SCHEMES, Hub, hub
 from tests.twins import (
@@ -80,10 +84,7 @@ def conversation(made: Hub, revisions: dict[str, list[str]]) -> dict[str, Any]:
         peer = remote.end()
         greeted = peer.greet(None)
         entries = whole_feed(peer)
-        every = [
-            Offer(unid, replica.revision.Revision.parse(rev), False, True, True, b"", 1, 0)
-            for unid, rev in pairs(revisions)
-        ]
+        every = [Offer(unid, Revision.parse(rev), False, True, True, b"", 1, 0) for unid, rev in pairs(revisions)]
         found = peer.changed_leaves(START, 5000, 2**20)  # type: ignore[attr-defined]
         return {
             "greeting": greeted._replace(update_seq=0, ids=(), place=""),
@@ -264,3 +265,97 @@ def test_law_1_what_a_right_granted_later_lets_somebody_see_comes_by_itself(tmp_
             assert {"last", "d0", "d1", "d2"} == pulled()
             for db in here.values():
                 db.close()
+
+
+def unids_of(db: replica.Replica) -> set[str]:
+    return {document.unid or "" for document in db.documents() if document.unid != LIST}
+
+
+def test_law_7_what_its_user_may_not_read_any_more_leaves_a_replica(tmp_path: Path) -> None:
+    """Because the document says so, and because a right has gone; it comes again when it may. Over our own conversation."""
+    with hub(tmp_path, USER) as made, replica.open(made.path) as there:
+        made.grant(anna="editor")
+        put_in_group(made, "Sales", USER)
+        for n in range(3):
+            there.put({"n": n}, unid=f"d{n}")
+        there.put({"$Readers": ["group:Sales"]}, unid="sold")
+        with empty_replica(made, tmp_path / "laptop.db") as laptop:
+            assert (5, 0) == (made.pull(laptop, USER).added, made.pull(laptop, USER).evicted)
+            change(there, "d1", {"$Readers": ["bob"]})
+            change(laptop, "d2", {"n": "unsent"})
+            change(there, "d2", {"$Readers": ["bob"]})
+            done = made.pull(laptop, USER)
+            assert (1, 1, True) == (done.evicted, done.unsent, done.ok)
+            assert {"d0", "d2", "sold"} == unids_of(laptop)
+            assert ["d1"] == [each.unid for each in laptop.evicted()]
+            assert 0 == made.pull(laptop, USER).evicted
+            put_in_group(made, "Sales")
+            done = made.pull(laptop, USER)
+            assert 1 == done.evicted
+            assert {"d0", "d2"} == unids_of(laptop)
+            with laptop.file.read() as connection:
+                for table in ("superseded", "refused", "leaf"):
+                    rows = connection.exec_driver_sql(f"SELECT 1 FROM {table} WHERE unid IN ('d1', 'sold')")
+                    assert rows.first() is None
+            with pytest.raises(NotAllowed, match="evicted"):
+                laptop.put({}, unid="sold")
+            failures = laptop.put_many([replica.Document({}, unid="d1")]).failures
+            assert ["not_allowed"] == [each["code"] for each in failures]
+            assert laptop.verify()["ok"]
+            change(there, "d1", {"n": "for all"})
+            put_in_group(made, "Sales", USER)
+            assert 0 == made.pull(laptop, USER).evicted
+            assert {"d0", "d1", "d2", "sold"} == unids_of(laptop)
+            assert [] == laptop.evicted()
+            change(laptop, "d1", {"n": "and edited"})
+            assert {"not_allowed": 1} == made.push(laptop, USER).refused, "the edit of d2"
+            assert "and edited" == there.get("d1")["n"]
+
+
+def change(db: replica.Replica, unid: str, items: dict[str, Any]) -> None:
+    document = db.get(unid)
+    document.items = items
+    db.put(document)
+
+
+def test_law_7_a_dry_run_lets_nothing_go(tmp_path: Path) -> None:
+    with hub(tmp_path, USER) as made, replica.open(made.path) as there:
+        made.grant(anna="reader")
+        there.put({"n": 1}, unid="x")
+        with empty_replica(made, tmp_path / "laptop.db") as laptop:
+            made.pull(laptop, USER)
+            change(there, "x", {"$Readers": "bob"})
+            network = Network(token=made.token(USER))
+            report = replica.replicate(laptop, f"{made.url}/db", "pull", network=network, dry_run=True)
+            assert report.pull is not None
+            assert 0 == report.pull.evicted
+            assert {"x"} == unids_of(laptop)
+            assert 1 == made.pull(laptop, USER).evicted
+
+
+def test_law_8_nobody_learns_by_asking_what_was_withheld_that_a_document_is_there(tmp_path: Path) -> None:
+    """They have to show that they have had it: a revision that is known there."""
+    with hub(tmp_path, USER) as made, replica.open(made.path) as there:
+        made.grant(anna="reader")
+        put_in_group(made, "Sales", "bob")
+        there.put({"$Readers": ["group:Sales"]}, unid="never")
+        there.put({"n": 1}, unid="once")
+        before = Position(there.update_sequence, "")
+        known = Revision.parse(there.get("once").revision)
+        secret = Revision.parse(there.get("never").revision)
+        change(there, "once", {"$Readers": ["group:Sales"]})
+        change(there, "never", {"$Readers": ["bob"]})
+        with made.opened(USER) as remote:
+            peer: Any = remote.end()
+            guess = Revision(1, "a" * 32)
+            seen = Revision.parse(there.get(LIST).revision)
+            asked = [("never", [guess]), ("once", [known]), ("no", [guess]), (LIST, [seen])]
+            assert (["once"], []) == peer.withheld(asked)
+            assert ([], ["once"]) == peer.withheld([("once", [known, guess])])
+            assert (["never"], []) == peer.withheld([("never", [secret])]), "whoever has it has seen it"
+            assert ["once"] == [unid for _, unid in peer.withdrawn(before, 10).unids]
+            assert ["once"] == [unid for _, unid in peer.withdrawn(START, 10).unids]
+        with made.opened("root") as remote:
+            peer = remote.end()
+            assert ([], []) == peer.withheld(asked)
+            assert [] == peer.withdrawn(START, 10).unids

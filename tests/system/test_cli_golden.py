@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+import replica
 from tests.connections import Site
 from tests.house.source import ROOT
 from tests.system.command import Outcome, done, run
@@ -71,6 +72,14 @@ def site(a: Path, *words: object, bad: bool = False) -> Outcome:
     return made.run(*words, "--json", TZ="Europe/Berlin", LOGNAME="anna")
 
 
+def evicted(db: Path) -> Outcome:
+    """What left, after a document did."""
+    with replica.open(db) as hub:
+        change = next(hub.changes())
+        assert 1 == hub.peer.evict({change.unid: change.leaves}, "1" * 32)
+    return done("evicted", db, "--json")
+
+
 Shape = Callable[[Path, Path, Path], Outcome]
 SHAPES: dict[str, Shape] = {
     "create": lambda a, b, new: done("create", new, "--json"),
@@ -89,6 +98,7 @@ SHAPES: dict[str, Shape] = {
     "pull": lambda a, b, new: done("pull", a, b, "--dry-run", "--json"),
     "push-refused": lambda a, b, new: push_refused(a, b),
     "refused": lambda a, b, new: done("refused", b, "--json") if push_refused(a, b) else run(),
+    "evicted": lambda a, b, new: evicted(a),
     "conflicts": lambda a, b, new: done("conflicts", a, "--json"),
     "resolve": lambda a, b, new: done("resolve", a, "order/1", "--items", "{}", "--json"),
     "resolve-all": lambda a, b, new: done("resolve", a, "--all", "--keep", "newest", "--dry-run", "--json"),

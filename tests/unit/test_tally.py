@@ -74,7 +74,7 @@ def test_every_change_is_counted_as_what_it_is(what: str) -> None:
 
 def test_the_shape_is_that_of_the_interface() -> None:
     counts = ["added", "updated", "deleted", "conflicts", "merged", "replaced", "resurrected", "failed"]
-    keys = [*counts, "refused", "failures", "read", "bytes", "wire_bytes"]
+    keys = [*counts, "refused", "failures", "read", "bytes", "wire_bytes", "evicted", "unsent"]
     assert keys == list(Tally().to_dict())
     tally = Tally()
     tally.fail(FIRST, "corrupt")

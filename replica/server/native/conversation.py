@@ -50,6 +50,17 @@ def changes_of(peer: DirectPeer, message: Message) -> Any:
     return peer.changes_of(message.understood(QUESTIONS["changes-of"]))
 
 
+def withdrawn(peer: DirectPeer, message: Message) -> Any:
+    """What can be seen no more by whoever asks, and could before."""
+    say = message.understood(QUESTIONS["withdrawn"])
+    return peer.withdrawn(say.since, _bounded(say.limit))
+
+
+def withheld(peer: DirectPeer, message: Message) -> Any:
+    """What of that which whoever asks holds is not theirs to see any more."""
+    return peer.withheld(message.understood(QUESTIONS["withheld"]))
+
+
 def missing(peer: DirectPeer, message: Message) -> Any:
     """Which of the offered leaves are wanted, by their places in the list."""
     offers = message.understood(QUESTIONS["missing"])
@@ -177,6 +188,8 @@ ENDPOINTS = [
     _endpoint("changes", changes_in_time, Need.COPY),
     _resource("changes-up-to", changes_up_to),
     _resource("changes-of", changes_of),
+    _resource("withdrawn", withdrawn),
+    _resource("withheld", withheld),
     _resource("missing", missing, Need.OFFER),
     _resource("changed-leaves", changed_leaves),
     _resource("fetch", fetch),
