@@ -20,7 +20,7 @@ class Greeting(NamedTuple):
     place: str  # where the file is: equal places are the same file
     era: int
     update_seq: int
-    empty: bool  # holds no document and no deletion stub
+    empty: bool  # holds no document and no deletion stub, and not because they were evicted
     remembers: bool  # can write down sessions
     paused: bool
     ancestry_limit: int  # 0: a peer that has its own (CouchDB)

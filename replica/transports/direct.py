@@ -38,7 +38,8 @@ WAIT_S = 1.0
 
 _STATE = text("""
     SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'leaf'), 0) AS update_seq,
-        NOT EXISTS (SELECT 1 FROM leaf) AS empty, EXISTS (SELECT 1 FROM refused) AS any_refused
+        NOT EXISTS (SELECT 1 FROM leaf) AND NOT EXISTS (SELECT 1 FROM evicted) AS empty,
+        EXISTS (SELECT 1 FROM refused) AS any_refused
     """).columns(column("update_seq"), column("empty"), column("any_refused"))
 
 

@@ -312,6 +312,17 @@ def test_law_7_what_its_user_may_not_read_any_more_leaves_a_replica(tmp_path: Pa
             assert "and edited" == there.get("d1")["n"]
 
 
+def test_law_7_a_replica_that_holds_nothing_because_of_it_is_not_suddenly_empty(tmp_path: Path) -> None:
+    with hub(tmp_path, USER) as made:
+        made.grant(anna="editor")
+        with empty_replica(made, tmp_path / "laptop.db") as laptop:
+            laptop.put({"$Readers": ["bob"]}, unid="for bob")
+            assert (1, 1) == ((done := made.push(laptop, USER)).added, done.evicted), "what it sent is for others"
+            assert [] == list(laptop.changes())
+            assert 0 == made.push(laptop, USER).read
+            assert 1 == made.pull(laptop, USER).added, "the access list"
+
+
 def change(db: replica.Replica, unid: str, items: dict[str, Any]) -> None:
     document = db.get(unid)
     document.items = items

@@ -70,6 +70,10 @@ def _fill(path: Path, other: Path) -> None:
         hub.put({"big": BIG, "one": 1.0, "small": 1e-07, "zero": -0.0, "none": None, "": []}, unid="values")
         hub.put({"text": "\0\u2028e\u0301 \u00e9 \U0001f600"}, unid="e\u0301/日本\n😀")
         hub.put({"gone": True}, unid="deleted")
+        for unid in ("restricted", "evicted"):
+            hub.put({"n": 1}, unid=unid)
+        _change(hub, "restricted", "$Readers", ["anna"])
+        assert hub.peer.evict({"evicted": [str(hub.get("evicted").revision)]}, "elsewhere")
         with hub.copy(str(other)) as laptop:
             laptop.settings["conflict-policy"] = {"Task": "merge"}
             for unid, item in (("clash", "Total"), ("resolved", "Total"), ("merged", "a")):
