@@ -25,7 +25,7 @@ class Eviction:
 
     def __init__(self, target: Peer, source: Peer, to: Greeting, by: Greeting, since: Position, tally: Tally) -> None:
         self._target, self._source = cast(Ours, target), cast(Ours, source)
-        self._peer = by.instance_id
+        self._by = by
         self._tally = tally
         self._withdrawn: list[tuple[int, str]] = []  # what is to go when its change is reached
         self._asked = since
@@ -56,7 +56,7 @@ class Eviction:
             since, last = max(since, page.position), page.last
 
     def _judge(self, entries: Iterable[Entry]) -> Withheld:
-        return _let_go(self._source, self._target, entries, self._peer, self._tally)
+        return _let_go(self._source, self._target, entries, self._by, self._tally)
 
 
 def let_go_of_sent(target: Peer, source: Peer, to: Greeting, sent: Iterable[Leaf], tally: Tally) -> None:
@@ -66,10 +66,10 @@ def let_go_of_sent(target: Peer, source: Peer, to: Greeting, sent: Iterable[Leaf
     """
     unids = {leaf.unid for leaf in sent if said_in(leaf) is not None}
     if unids:
-        _let_go(cast(Ours, target), cast(Ours, source), source.changes_of(sorted(unids)), to.instance_id, tally)
+        _let_go(cast(Ours, target), cast(Ours, source), source.changes_of(sorted(unids)), to, tally)
 
 
-def _let_go(judge: Ours, holder: Ours, entries: Iterable[Entry], name: str, tally: Tally) -> Withheld:
+def _let_go(judge: Ours, holder: Ours, entries: Iterable[Entry], by: Greeting, tally: Tally) -> Withheld:
     """Let those of the documents go at the holder which may not be read at the judge, where all is that is held."""
     held = {entry.unid: [offer.revision for offer in entry.offers] for entry in entries}
     if not held:
@@ -77,7 +77,7 @@ def _let_go(judge: Ours, holder: Ours, entries: Iterable[Entry], name: str, tall
     answer = judge.withheld(list(held.items()))
     known = {unid: [*map(str, held[unid])] for unid in answer.known if unid in held}
     if known:
-        tally.evicted += holder.evict(known, name)
+        tally.evicted += holder.evict(known, by)
     return answer
 
 

@@ -39,7 +39,7 @@ def lonely_session(target: Greeting, source: Greeting) -> Session | None:
     """The newest session that only the target holds, because the source could not remember; it has witnesses."""
     for session in _counting(target, source):
         if session.witnesses is not None:
-            is_there = session.token or session.position <= source.update_seq
+            is_there = session.token != sight_in(session.token) or session.position <= source.update_seq
             return session if session.peer == source.instance_id and is_there else None
     return None
 

@@ -145,8 +145,10 @@ class Ours(Peer, Protocol):
         Nothing is said of one of which no revision is named that is known here: whoever has it has seen it.
         """
 
-    def evict(self, judged: dict[str, list[str]], peer: str) -> int:
-        """Let these documents go, of which `peer` knows these leaf revisions, if they have no others by now; how many went."""
+    def evict(self, judged: dict[str, list[str]], by: Greeting) -> int:
+        """Let these documents go, of which who greeted so knows these leaf revisions, if they have no others by now; how many
+        went.
+        """
 
 
 def wanted(offers: list[Offer], own: list[Leaf]) -> list[Offer]:

@@ -6,7 +6,7 @@ Nothing is deleted by it: no stub is made, nothing of it is in the feed. The tab
 from __future__ import annotations
 
 import json
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from sqlalchemy import Connection, text
@@ -17,6 +17,8 @@ from replica.store.leaves import leaves_of_many
 _ROWS_OF = "WHERE unid IN (SELECT value FROM json_each(:unids))"
 _FORGET = [text(f"DELETE FROM {table} {_ROWS_OF}") for table in ("leaf", "superseded", "refused", "evicted")]
 _FORGET_CONFLICTS = text("DELETE FROM conflict_document WHERE ref IN (SELECT value FROM json_each(:unids))")
+_FORGET_SESSIONS = text("""
+    DELETE FROM session WHERE direction = 'in' AND token <> :token AND peer IN (SELECT value FROM json_each(:peers))""")
 _NOTE = text("INSERT INTO evicted VALUES (:unid, :revisions, :peer, :at_ms)")
 _GONE = "NOT EXISTS (SELECT 1 FROM leaf WHERE leaf.unid = evicted.unid)"  # what has come again is here
 _ALL = text(f"SELECT unid, revisions, peer, at_ms FROM evicted WHERE {_GONE} ORDER BY unid")
@@ -33,16 +35,21 @@ class Evicted(NamedTuple):
     at_ms: int
 
 
-def evict(connection: Connection, judged: Mapping[str, list[str]], peer: str, at_ms: int) -> int:
-    """Forget these documents, of which `peer` knows these leaf revisions; how many. What has other leaves by now stays."""
+def evict(connection: Connection, judged: Mapping[str, list[str]], peers: Sequence[str], token: str, at_ms: int) -> int:
+    """Forget these documents, of which a peer knows these leaf revisions; how many. What has other leaves by now stays.
+
+    `peers`: what the peer was called, its present name last. `token`: by whose eyes it was asked. Sessions by other eyes
+    are forgotten too: they say that all is here that those saw.
+    """
     here = leaves_of_many(connection, judged, bodies=False)
     leaves = {unid: sorted(str(row.leaf.revision) for row in rows) for unid, rows in here.items()}
     going = [unid for unid, revisions in leaves.items() if revisions == sorted(judged[unid])]
     for statement in (*_FORGET, _FORGET_CONFLICTS):
         connection.execute(statement, {"unids": json.dumps(going)})
-    rows = [{"unid": unid, "revisions": json.dumps(leaves[unid]), "peer": peer, "at_ms": at_ms} for unid in going]
+    rows = [{"unid": unid, "revisions": json.dumps(leaves[unid]), "peer": peers[-1], "at_ms": at_ms} for unid in going]
     if rows:
         connection.execute(_NOTE, rows)
+        connection.execute(_FORGET_SESSIONS, {"peers": json.dumps(list(peers)), "token": token})
     return len(going)
 
 

@@ -168,10 +168,10 @@ class DirectPeer:
                 (answer.known if all(known) else answer.unsent).append(unid)
         return answer
 
-    def evict(self, judged: dict[str, list[str]], peer: str) -> int:
+    def evict(self, judged: dict[str, list[str]], by: Greeting) -> int:
         """Let these documents go."""
         with self.file.write() as connection:
-            return evict(connection, judged, peer, self.clock())
+            return evict(connection, judged, by.ids, by.token, self.clock())
 
     def texts(self, leaves: Iterable[Leaf]) -> dict[bytes, str]:
         """The texts of foreign revisions in the ancestries of these leaves."""

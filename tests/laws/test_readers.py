@@ -323,6 +323,34 @@ def test_law_7_a_replica_that_holds_nothing_because_of_it_is_not_suddenly_empty(
             assert 1 == made.pull(laptop, USER).added, "the access list"
 
 
+def test_law_7_what_left_while_its_user_saw_less_comes_again_when_they_see_it(tmp_path: Path) -> None:
+    """Also if it left in a push, so that no session tells that it was read by other eyes meanwhile."""
+    with hub(tmp_path, USER) as made, replica.open(made.path) as there:
+        made.grant(anna="editor")
+        put_in_group(made, "Sales", USER)
+        there.put({"$Readers": ["group:Sales"]}, unid="x")
+        there.put({}, unid="y")
+        with empty_replica(made, tmp_path / "laptop.db") as laptop:
+            made.pull(laptop, USER)
+            put_in_group(made, "Sales")
+            assert 1 == made.push(laptop, USER).evicted
+            put_in_group(made, "Sales", USER)
+            made.pull(laptop, USER)
+            assert {"x", "y"} == unids_of(laptop)
+
+
+def test_law_8_who_may_not_replicate_pushes_what_is_for_others(tmp_path: Path) -> None:
+    """A depositor, and an editor to whom replicating is denied: nothing is asked of them that they may not do."""
+    with hub(tmp_path, USER, "box") as made, replica.open(made.path) as there:
+        said = [checked_entry(USER, "editor", deny=["replicate"]), checked_entry("box", "depositor")]
+        there.put({"entries": [entry.to_json() for entry in said]}, unid=LIST)
+        for name, evicted in ((USER, 1), ("box", 0)):
+            with empty_replica(made, tmp_path / f"{name}.db") as laptop:
+                laptop.put({"$Readers": ["bob"]}, unid=f"of {name}")
+                done = made.push(laptop, name)
+                assert (1, evicted, {}) == (done.added, done.evicted, done.refused)
+
+
 def change(db: replica.Replica, unid: str, items: dict[str, Any]) -> None:
     document = db.get(unid)
     document.items = items

@@ -19,6 +19,7 @@ import replica
 from replica.canonical import canonical
 from replica.leaf import Leaf
 from replica.revision import Ancestry, Revision
+from replica.store.eviction import evict
 from replica.store.local import LocalDocument, write_local
 from replica.store.receive import receive
 from replica.store.tables import SCHEMA
@@ -73,7 +74,6 @@ def _fill(path: Path, other: Path) -> None:
         for unid in ("restricted", "evicted"):
             hub.put({"n": 1}, unid=unid)
         _change(hub, "restricted", "$Readers", ["anna"])
-        assert hub.peer.evict({"evicted": [str(hub.get("evicted").revision)]}, "elsewhere")
         with hub.copy(str(other)) as laptop:
             laptop.settings["conflict-policy"] = {"Task": "merge"}
             for unid, item in (("clash", "Total"), ("resolved", "Total"), ("merged", "a")):
@@ -85,6 +85,7 @@ def _fill(path: Path, other: Path) -> None:
         hub.delete("deleted")
         with hub._file.write() as connection:
             receive(connection, _foreign(), "elsewhere", clock())
+            evict(connection, {"evicted": [str(hub.get("evicted").revision)]}, ("elsewhere",), "", clock())
             write_local(connection, "_local/checkpoint", LocalDocument(3, '{"b":1,"a":2}'))
         _change(hub, "values", "again", True)
 

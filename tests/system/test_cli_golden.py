@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 import replica
+from replica.store.eviction import evict
 from tests.connections import Site
 from tests.house.source import ROOT
 from tests.system.command import Outcome, done, run
@@ -76,7 +77,8 @@ def evicted(db: Path) -> Outcome:
     """What left, after a document did."""
     with replica.open(db) as hub:
         change = next(hub.changes())
-        assert 1 == hub.peer.evict({change.unid: change.leaves}, "1" * 32)
+        with hub.file.write() as connection:
+            assert 1 == evict(connection, {change.unid: change.leaves}, ("1" * 32,), "", 1_700_000_000_000)
     return done("evicted", db, "--json")
 
 

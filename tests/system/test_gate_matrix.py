@@ -38,9 +38,9 @@ class Case(NamedTuple):
 
 def verbs() -> dict[tuple[str, str], Case]:
     """Of our own conversation; 415 is said behind the gate."""
-    needs = {"greet": OFFER, "missing": OFFER, "remember": NOTE, "accept": WRITE}
+    needs = {"greet": OFFER, "missing": OFFER, "withheld": OFFER, "remember": NOTE, "accept": WRITE}
     copying = ("changes", "changes-up-to", "changes-of", "changed-leaves", "fetch", "texts", "snapshot")
-    copying += ("withdrawn", "withheld")
+    copying += ("withdrawn",)
     known = {("POST", f"/{{db}}/_replica/{name}"): Case(needs.get(name, COPY), 415, {}) for name in (*needs, *copying)}
     others = {(method, "/{db}/_replica/{verb:path}"): Case(OFFER, 501) for method in ("GET", "POST", "PUT", "DELETE")}
     return known | others

@@ -189,7 +189,7 @@ ENDPOINTS = [
     _resource("changes-up-to", changes_up_to),
     _resource("changes-of", changes_of),
     _resource("withdrawn", withdrawn),
-    _resource("withheld", withheld),
+    _resource("withheld", withheld, Need.OFFER),
     _resource("missing", missing, Need.OFFER),
     _resource("changed-leaves", changed_leaves),
     _resource("fetch", fetch),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from replica.changes import Offer
-from replica.engine.peer import Greeting
+from replica.engine.peer import Greeting, Withheld
+from replica.revision import Revision
 from replica.transports.direct import DirectPeer
 
 
@@ -14,8 +15,12 @@ class Depository(DirectPeer):
         super().__init__(peer.file, peer.clock, peer.ruling)
 
     def greet(self, other: Greeting | None, dry_run: bool = False) -> Greeting:
-        """Who this is, without the UNIDs of what was refused: others may have offered that."""
-        return super().greet(other, dry_run)._replace(refused=[])
+        """Who this is, without the UNIDs of what was refused: others may have offered that. By whose eyes means nothing."""
+        return super().greet(other, dry_run)._replace(refused=[], token="")
+
+    def withheld(self, held: list[tuple[str, list[Revision]]]) -> Withheld:
+        """Nothing: of what is here a depositor has had nothing."""
+        return Withheld([], [])
 
     def missing(self, offers: list[Offer]) -> list[Offer]:
         """All of them: what is here already is passed over when it comes."""
