@@ -1012,7 +1012,7 @@ def test_replicate_pulls_then_pushes(hub: Replica, laptop: Replica) -> None:
     assert hub.compare(laptop)["ok"]
     shape = report.to_dict()
     assert {"ok", "pull", "push", "seconds", "dry_run"} <= set(shape)
-    keys = "added updated deleted conflicts merged replaced resurrected failed refused failures read bytes wire_bytes"
+    keys = "added updated deleted conflicts merged replaced resurrected failed refused failures read bytes wire_bytes evicted unsent"
     assert keys == " ".join(shape["pull"])
 
 
