@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -26,15 +26,16 @@ def client(lane: Lane) -> list[str]:
 class HTTPWorkplace:
     """As `Workplace`, for both ends. A kind of server always has the same address: replications are remembered by it."""
 
-    def __init__(self, work: Path) -> None:
+    def __init__(self, work: Path, lanes: Mapping[str, Lane] = LANES) -> None:
         self.work = work
+        self._lanes = lanes
         self.place = work / "place"
         self._ports = {kind: free_port() for kind in (OURS, POUCHDB_SERVER)}
         self._counted: dict[str, dict[str, int]] = {}
 
     def prepare(self, name: str) -> None:
         """Make the lane's databases at both ends, and put them aside."""
-        lane = LANES[name]
+        lane = self._lanes[name]
         theirs = self._made(POUCHDB if lane.server == POUCHDB_SERVER else OURS)
         ours = self._made(POUCHDB if lane.client == POUCHDB else OURS)
         shutil.copytree(theirs / "server", self.place / "server")
@@ -84,10 +85,12 @@ class HTTPWorkplace:
     def _asked(self, lane: Lane, server: Server, measurement: Measurement) -> Outcome:
         if lane.server == POUCHDB_SERVER and EMPTY in measurement.command:
             server.make(EMPTY)  # now: it forgets what it was asked for just before it ended
+        if lane.user:
+            server.show(lane.user)
         return checked(measurement, self._client(lane, measurement.command))
 
     def _fresh(self, measurement: Measurement) -> Lane:
-        lane = LANES[measurement.lane]
+        lane = self._lanes[measurement.lane]
         shutil.rmtree(self.place, ignore_errors=True)
         shutil.copytree(self.work / lane.name, self.place)
         for edit in measurement.edits:
@@ -109,6 +112,7 @@ class HTTPWorkplace:
 
     def _client(self, lane: Lane, words: tuple[str, ...]) -> Outcome:
         """What the client has to say; databases of the server by their addresses."""
-        url = f"{lane.scheme}http://127.0.0.1:{self._ports[lane.server]}"
+        who = f"{lane.user}@" if lane.user else ""
+        url = f"{lane.scheme}http://{who}127.0.0.1:{self._ports[lane.server]}"
         said = [f"{url}{word}" if word in (HUB, EMPTY) else word for word in words]
         return run([*client(lane), *said], self.place / "client")

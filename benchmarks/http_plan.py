@@ -20,12 +20,16 @@ HUB, EMPTY = "/hub", "/empty"
 
 @dataclass(frozen=True)
 class Lane:
-    """A client program and a server program; `scheme` goes before an address of ours that is not to be spoken to as such."""
+    """A client program and a server program; `scheme` goes before an address of ours that is not to be spoken to as such.
+
+    `user`: who asks, ``"name:password"``, where the server has users.
+    """
 
     name: str
     client: str
     server: str
     scheme: str = ""
+    user: str = ""
 
 
 NATIVE = Lane("replica@replica", OURS, OURS)

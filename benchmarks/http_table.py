@@ -50,21 +50,21 @@ def markdown(results: Results) -> str:
     """The tables, the goals and what the figures mean."""
     return (
         title(results, "Benchmarks over HTTP")
-        + _table(
+        + table(
             ("measurement", "documents", *HEADINGS.values(), "against PouchDB, our server", "its own"), _rows(results)
         )
-        + _table(("single requests", "replica", "pouchdb-server", "throughput against it"), _singles(results))
-        + _table(("goal", "", "measured", "met"), (verdict(*_check(results, goal)) for goal in GOALS))
+        + table(("single requests", "replica", "pouchdb-server", "throughput against it"), _singles(results))
+        + table(("goal", "", "measured", "met"), (verdict(*_check(results, goal)) for goal in GOALS))
         + NOTES
         + "\n## What it took\n\n"
-        + _table(
-            ("measurement", "time", "sent", "received", "round trips", "processor time", "peak memory"), _costs(results)
+        + table(
+            ("measurement", "time", "sent", "received", "round trips", "processor time", "peak memory"), costs(results)
         )
         + "![the same as a picture](latest-http.svg)\n"
     )
 
 
-def _table(head: tuple[str, ...], lines: Iterable[tuple[str, ...]]) -> str:
+def table(head: tuple[str, ...], lines: Iterable[tuple[str, ...]]) -> str:
     rule = ("---", *["--:"] * (len(head) - 1))
     return "".join(f"| {' | '.join(line)} |\n" for line in (head, rule, *lines)) + "\n"
 
@@ -99,7 +99,7 @@ def _check(results: Results, goal: Goal) -> tuple[str, float, bool, float | None
     return goal.title, goal.bound, False, value / 1e6 if value and goal.measure.endswith("bytes") else value
 
 
-def _costs(results: Results) -> Iterator[tuple[str, ...]]:
+def costs(results: Results) -> Iterator[tuple[str, ...]]:
     for key in results["measurements"]:
         each = measured(results, key)
         if each:

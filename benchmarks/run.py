@@ -1,10 +1,11 @@
 """`make bench`: measure this library, SQLite's own limit and PouchDB side by side, in one run.
 
-    python benchmarks/run.py [--http] [--corpus FILE] [--documents N] [--seed S] [--runs 3] [--peers]
+    python benchmarks/run.py [--http | --rights] [--corpus FILE] [--documents N] [--seed S] [--runs 3] [--peers]
 
 Every measurement is made `--runs` times, each in a fresh process on fresh databases; the lanes take turns, so that a
 machine that is slower for a while is so for all of them. Medians are reported, all figures are kept. Writes `<date>.json`,
-`latest.md` and `latest.svg`; with `--http`, which measures over HTTP instead, `<date>-http.json` and so on.
+`latest.md` and `latest.svg`; with `--http`, which measures over HTTP instead, `<date>-http.json` and so on, and with
+`--rights`, which measures what access checks cost there, `<date>-rights.json`.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import machine
 import startup
 from lanes import HERE, Failed, Outcome, install_pouchdb, pouchdb_versions, run
 from plan import CORPUS, Measurement
-from suites import FILES, HTTP, Place, Suite
+from suites import FILES, HTTP, RIGHTS, Place, Suite
 
 PEAKS = ("peak_bytes", "server_peak_bytes")
 USED = ("cpu_seconds", "server_cpu_seconds", "sent_bytes", "received_bytes", "round_trips")
@@ -30,7 +31,9 @@ USED = ("cpu_seconds", "server_cpu_seconds", "sent_bytes", "received_bytes", "ro
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--http", action="store_true", help="measure over HTTP instead of from file to file")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--http", action="store_true", help="measure over HTTP instead of from file to file")
+    which.add_argument("--rights", action="store_true", help="measure what access checks cost instead, over HTTP")
     parser.add_argument(
         "--corpus", type=Path, metavar="FILE", help="documents from a file: NDJSON, .gz too (default: made by seed)"
     )
@@ -132,7 +135,7 @@ def write(suite: Suite, results: dict[str, Any], out: Path) -> None:
 
 def main() -> None:
     options = arguments()
-    suite = HTTP if options.http else FILES
+    suite = HTTP if options.http else RIGHTS if options.rights else FILES
     options.work.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=options.work) as work:
         results = measure(suite, options, Path(work).resolve())

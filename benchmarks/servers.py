@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import socket
@@ -45,6 +46,13 @@ class Server:
     def make(self, path: str) -> None:
         """Make an empty database."""
         with urllib.request.urlopen(urllib.request.Request(f"{self.url}{path}", method="PUT")) as answer:
+            answer.read()
+
+    def show(self, user: str) -> None:
+        """Let it prove a password, which it remembers."""
+        proof = base64.b64encode(user.encode()).decode()
+        request = urllib.request.Request(f"{self.url}/_all_dbs", headers={"Authorization": f"Basic {proof}"})
+        with urllib.request.urlopen(request) as answer:
             answer.read()
 
 

@@ -1,4 +1,4 @@
-"""The two benchmarks, from file to file and over HTTP: what differs between them."""
+"""The benchmarks, from file to file, over HTTP and of what access checks cost: what differs between them."""
 
 from __future__ import annotations
 
@@ -12,10 +12,14 @@ import http_plan
 import http_table
 import picture
 import plan
+import rights_picture
+import rights_plan
+import rights_table
 import table
 from http_lanes import HTTPWorkplace
 from lanes import Outcome, Workplace
 from plan import Measurement
+from rights_lanes import RightsWorkplace
 
 
 class Place(Protocol):
@@ -47,4 +51,13 @@ HTTP = Suite(
     http_plan.measurements,
     http_table.markdown,
     http_picture.svg,
+)
+RIGHTS = Suite(
+    "-rights",
+    rights_plan.RIGHTS,
+    (),
+    RightsWorkplace,
+    rights_plan.measurements,
+    rights_table.markdown,
+    rights_picture.svg,
 )
