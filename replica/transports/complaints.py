@@ -15,6 +15,7 @@ from replica.errors import (
     BadRequest,
     Busy,
     Exists,
+    Garbled,
     NotAllowed,
     NotAuthenticated,
     NotFound,
@@ -46,9 +47,11 @@ _BY_STATUS: dict[int, type[ReplicaError]] = {
 _OUR_WORDS = ("error", "reason", "code", "hint")  # CouchDB says the first two
 
 
-def complaint(response: httpx2.Response, address: Address) -> ReplicaError:
-    """What a server that answered with an error means: by our own code if it is one of ours, else by the status."""
-    body = _json_of(response)
+def complaint(response: httpx2.Response, text: bytes, address: Address) -> ReplicaError:
+    """What a server that answered with an error, and this text, means: by our own code if it is one of ours, else by the
+    status.
+    """
+    body = _json_of(text)
     kind = errors.BY_CODE.get(str(body.get("code"))) or _BY_STATUS.get(response.status_code)
     if kind is None:
         kind = TransportError if response.status_code >= 500 else NotAllowed
@@ -60,16 +63,16 @@ def complaint(response: httpx2.Response, address: Address) -> ReplicaError:
     return error
 
 
-def is_our_complaint(response: httpx2.Response) -> bool:
+def is_our_complaint(text: bytes) -> bool:
     """Whether a server of ours says so, also a newer one that has more to say, and not another one."""
-    said = _json_of(response)
+    said = _json_of(text)
     return said.get("code") in errors.BY_CODE or all(isinstance(said.get(word), str) for word in _OUR_WORDS)
 
 
-def _json_of(response: httpx2.Response) -> dict[str, Any]:
+def _json_of(text: bytes) -> dict[str, Any]:
     try:
-        body = json.loads(response.content)
-    except ValueError:
+        body = json.loads(text)
+    except (ValueError, RecursionError):
         return {}
     return body if isinstance(body, dict) else {}
 
@@ -85,6 +88,8 @@ def our_errors(address: Address) -> Iterator[None]:
         if _is_about_trust(error):
             raise NotTrusted(f"{address}: {error}") from error
         raise Unreachable(f"{address}: {error}") from error
+    except httpx2.DecodingError as error:
+        raise Garbled(f"{address}: the content of the answer is damaged: {error}") from error
 
 
 def _is_about_trust(error: BaseException | None) -> bool:

@@ -8,10 +8,10 @@ from typing import Any
 
 import httpx2
 
-from replica.errors import Garbled
+from replica.errors import Garbled, TooLarge
 from replica.rows import Rows
 from replica.transports.complaints import complaint, is_our_complaint, our_errors
-from replica.transports.web import Web
+from replica.transports.web import Web, complaint_text
 from replica.wire import coding
 from replica.wire.messages import MEDIA_TYPE, Message, is_ours, read, read_streamed, written
 from replica.wire.verbs import ANSWERS
@@ -59,8 +59,8 @@ class Exchange:
 
         def attempt() -> Message:
             with self._answered(verb, content, how, silence_s) as (response, raw):
-                answer = b"".join(raw)
-            message = read(verb, coding.inflate(_coding_of(response), [answer], ANSWER_BYTES_MAX))
+                answer = self._whole(response, raw)
+            message = read(verb, answer)
             self._coding = coding.chosen(response.headers.get("accept-encoding", ""))
             return message
 
@@ -97,6 +97,12 @@ class Exchange:
                 raise NotOurs(f"{self._web.address} does not speak to replicas")
             yield response, self._arriving(response)
 
+    def _whole(self, response: httpx2.Response, raw: Iterator[bytes]) -> bytes:
+        try:
+            return coding.inflate(_coding_of(response), raw, ANSWER_BYTES_MAX)
+        except TooLarge as error:  # and not what was asked
+            raise Garbled(f"the answer of {self._web.address} has more than {ANSWER_BYTES_MAX:,} bytes") from error
+
     def _arriving(self, response: httpx2.Response) -> Iterator[bytes]:
         with our_errors(self._web.address):
             yield from response.iter_raw()
@@ -112,8 +118,7 @@ def _coding_of(response: httpx2.Response) -> str:
 
 
 def _complaint(response: httpx2.Response, web: Web) -> Exception:
-    with our_errors(web.address):
-        response.read()
-    if response.status_code in _KNOWS_NOTHING and not is_our_complaint(response):
+    text = complaint_text(response, web.address)
+    if response.status_code in _KNOWS_NOTHING and not is_our_complaint(text):
         return NotOurs(f"{web.address} does not speak to replicas ({response.status_code})")
-    return complaint(response, web.address)
+    return complaint(response, text, web.address)

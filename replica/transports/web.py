@@ -8,6 +8,7 @@ from typing import TypedDict, TypeVar, Unpack
 
 import httpx2
 
+from replica.errors import Garbled
 from replica.transports.address import Address
 from replica.transports.complaints import complaint, our_errors
 from replica.transports.network import PLAIN, patience
@@ -15,6 +16,9 @@ from replica.transports.retrying import Patience
 from replica.transports.throttled import Meter
 
 T = TypeVar("T")
+
+ANSWER_BYTES_MAX = 2**28  # of CouchDB's protocol; nothing that is asked for comes near
+COMPLAINT_BYTES_MAX = 2**20
 
 
 class Sent(TypedDict, total=False):
@@ -51,17 +55,18 @@ class Web:
         """The same over the same connections, without patience: what fails is raised at once."""
         return Web(self.address, self.client, self.meter)
 
-    def call(self, method: str, path: str = "", **sent: Unpack[Sent]) -> httpx2.Response:
-        """The answer to a request, read whole; what the server complains about is raised.
+    def call(self, method: str, path: str = "", **sent: Unpack[Sent]) -> bytes:
+        """What is answered to a request, whole; what the server complains about is raised. `Garbled` if there is no end to it.
 
         Where there is patience, it is tried again if that may help and the content can be sent again.
         """
 
-        def attempt() -> httpx2.Response:
+        def attempt() -> bytes:
             with self.stream(method, path, **sent) as response:
-                with our_errors(self.address):
-                    response.read()
-                return response
+                text = read_bounded(response, self.address, ANSWER_BYTES_MAX)
+            if text is None:
+                raise Garbled(f"the answer of {self.address} has more than {ANSWER_BYTES_MAX:,} bytes")
+            return text
 
         if not isinstance(sent.get("content"), bytes | None):
             return attempt()
@@ -76,9 +81,7 @@ class Web:
         """The answer to a request while it arrives; what the server complains about is raised."""
         with self.exchange(method, path, **sent) as response:
             if not response.is_success:
-                with our_errors(self.address):
-                    response.read()
-                raise complaint(response, self.address)
+                raise complaint(response, complaint_text(response, self.address), self.address)
             yield response
 
     @contextmanager
@@ -115,6 +118,11 @@ class Web:
     def close(self) -> None:
         """Close the connections."""
         self.client.close()
+
+
+def complaint_text(response: httpx2.Response, address: Address) -> bytes:
+    """What an answer that is an error says; nothing if it has too much to say for one."""
+    return read_bounded(response, address, COMPLAINT_BYTES_MAX) or b""
 
 
 def read_bounded(response: httpx2.Response, address: Address, most: int) -> bytes | None:

@@ -69,7 +69,7 @@ class Library:
     def read(self, unid: str, revision: str | None) -> Leaf:
         """The winner, or that revision. `NotFound`, whose `deleted` says whether a deletion stub is there."""
         params = {"revs": "true"} | ({} if revision is None else {"rev": revision})
-        return self._leaf(self.web.call("GET", path_of(unid), params=params).content)
+        return self._leaf(self.web.call("GET", path_of(unid), params=params))
 
     def all(self) -> Iterator[Leaf]:
         """The winners that are not deleted, in the server's order."""
@@ -123,12 +123,12 @@ class Library:
         """Let the server save a document; `StaleRevision` if it is at another revision, or is there and should not be."""
         head = {"_id": unid} | ({} if base is None else {"_rev": str(base)})
         members = msgspec.json.encode(head)[:-1] + (b"," + items[1:] if len(items) > 2 else b"}")
-        answer = self.web.call("PUT", path_of(unid), content=members, headers=JSON).content
+        answer = self.web.call("PUT", path_of(unid), content=members, headers=JSON)
         return self._made(unid, answer, deleted=False, items=items)
 
     def delete(self, unid: str, base: Revision) -> Leaf:
         """Let the server delete a document; `StaleRevision`."""
-        answer = self.web.call("DELETE", path_of(unid), params={"rev": str(base)}).content
+        answer = self.web.call("DELETE", path_of(unid), params={"rev": str(base)})
         return self._made(unid, answer, deleted=True, items=NOTHING)
 
     def put_leaf(self, leaf: Leaf, texts: dict[bytes, str]) -> None:

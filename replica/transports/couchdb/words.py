@@ -44,14 +44,14 @@ def ask(
     content = None if value is None else msgspec.json.encode(value)
     method = method or ("GET" if value is None else "POST")
     answer = web.call(method, path, content=content, headers=JSON, params=params, timeout=timeout)
-    return understand(web, answer.content, kind)
+    return understand(web, answer, kind)
 
 
 def understand(web: Web, answer: bytes, kind: type[T]) -> T:
     """What an answer says."""
     try:
         return msgspec.json.decode(answer, type=kind)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         hint = "Check the address: it names a database, as in https://host/database."
         raise TransportError(f"{web.address} does not answer as CouchDB does: {error}", hint=hint) from error
 

@@ -54,7 +54,7 @@ def _batches(documents: Iterable[Outgoing]) -> Iterator[list[Outgoing]]:
 def _write(web: Web, batch: list[Outgoing]) -> Iterator[Failure]:
     content = b'{"new_edits":false,"docs":[%b]}' % b",".join(document.text for document in batch)
     try:
-        answer = web.call("POST", "_bulk_docs", content=content, headers=JSON).content
+        answer = web.call("POST", "_bulk_docs", content=content, headers=JSON)
     except (TooLarge, BadRequest) as error:  # of all, because of one
         if len(batch) == 1:
             yield _failure(batch[0].leaf, TooLarge.code if isinstance(error, TooLarge) else BadDocument.code)
