@@ -89,8 +89,12 @@ class Wire:
                     return
                 if key.fileobj is self._listener:
                     self._connect()
-                elif key.fileobj in self._selector.get_map():  # what came before it may have ended it
+                elif self._is_passed(key.data):  # what came before it may have ended it
                     self._pass(key.data)
+
+    def _is_passed(self, side: _Side) -> bool:
+        """Whether it is looked after still; of one that is closed the selector cannot tell."""
+        return side.ours.fileno() >= 0 and side.ours in self._selector.get_map()
 
     def _connect(self) -> None:
         client = _Side("asked", self._listener.accept()[0])
