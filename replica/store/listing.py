@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Executable, text
+from sqlalchemy import Connection, CursorResult, Executable, text
 
 from replica.revision import Revision
+from replica.store.enough import until_enough
 from replica.store.leaves import Stored, leaf_query, stored
 from replica.store.texts import REVISION_TEXT, is_readable, revision_of, stored_unid, unid_of
+
+Take = Callable[[CursorResult[Any]], tuple[list[Any], bool]]
 
 _LIVE = "leaf.winner = 1 AND leaf.deleted = 0"
 _NAMES = f"SELECT leaf.seq, {stored_unid('leaf.unid')} AS unid, leaf.number, leaf.packed, {REVISION_TEXT} FROM leaf"
@@ -72,24 +75,33 @@ class Span(NamedTuple):
 
 def named(connection: Connection, span: Span, limit: int, skip: int = 0) -> list[tuple[str, Revision]]:
     """UNID and revision of live documents."""
-    rows = _readable(connection, text(f"{_NAMES} {span.tail}"), span, limit, skip)
+    rows, _ = _readable(connection, text(f"{_NAMES} {span.tail}"), span, limit, skip, _all)
     return [(unid_of(row.unid, row.seq), revision_of(row.number, row.packed, row.foreign_text)) for row in rows]
 
 
-def listed(connection: Connection, span: Span, limit: int, skip: int = 0) -> list[Stored]:
-    """Live documents with their content."""
-    return [stored(row) for row in _readable(connection, leaf_query(f"FROM leaf {span.tail}"), span, limit, skip)]
+def listed(connection: Connection, span: Span, limit: int, skip: int = 0) -> tuple[list[Stored], bool]:
+    """Live documents with their content, until it is enough, and whether these are all up to the limit."""
+    rows, complete = _readable(connection, leaf_query(f"FROM leaf {span.tail}"), span, limit, skip, until_enough)
+    return [stored(row) for row in rows], complete
 
 
-def _readable(connection: Connection, query: Executable, span: Span, limit: int, skip: int) -> Sequence[Any]:
-    """The rows of a query with the `tail` of the span; without those whose UNID cannot be read; `skip` counts them."""
+def _all(found: CursorResult[Any]) -> tuple[list[Any], bool]:
+    return list(found), True
+
+
+def _readable(
+    connection: Connection, query: Executable, span: Span, limit: int, skip: int, take: Take
+) -> tuple[list[Any], bool]:
+    """The rows of a query with the `tail` of the span, as many as are taken together, and whether these are all; without
+    those whose UNID cannot be read; `skip` counts them.
+    """
     passed: list[int] = []
     while True:
         bounds = {"limit": limit, "skip": skip, "passed": json.dumps(passed)}
-        rows = connection.execute(query, {**span.parameters, **bounds}).all()
+        rows, complete = take(connection.execute(query, {**span.parameters, **bounds}))
         damaged = [row.seq for row in rows if not is_readable(unid_of(row.unid, row.seq))]
         if not damaged:
-            return rows
+            return rows, complete
         passed += damaged
 
 

@@ -12,6 +12,7 @@ from replica.conflict import conflict_unid, winner
 from replica.document import Document
 from replica.leaf import Leaf
 from replica.revision import Ancestor, Ancestry, Revision
+from replica.store.enough import until_enough
 from replica.store.leaves import conflict_leaf, leaf_query, leaves_of, stored, winner_of
 from replica.store.sqlite import SQLiteFile
 from replica.store.texts import is_readable, revision_of
@@ -35,7 +36,9 @@ _COUNTS = text("""
            (SELECT count(*) FROM leaf WHERE winner = 1 AND deleted = 1) AS deleted,
            (SELECT count(*) FROM conflict_document) AS conflicts,
            (SELECT count(DISTINCT ref) FROM conflict_document) AS conflicted""")
-_CONFLICTED = text("SELECT DISTINCT ref AS key FROM conflict_document WHERE ref > :after ORDER BY ref LIMIT :limit")
+_CONFLICTED = text(
+    "SELECT DISTINCT ref AS key, '' AS body FROM conflict_document WHERE ref > :after ORDER BY ref LIMIT :limit"
+)
 _OLD_ROW = """
     SELECT number, packed, deleted, verified, CAST(body AS BLOB) AS body, hash,
         (SELECT CAST(text AS BLOB) FROM foreign_revision f WHERE f.packed = superseded.packed) AS foreign_text
@@ -151,8 +154,8 @@ def _readable(rows: Iterator[Any]) -> Iterator[Leaf]:
 def _pages(file: SQLiteFile, statement: Any, after: str | bytes = "") -> Iterator[Any]:
     while True:
         with file.read() as connection:
-            rows = connection.execute(statement, {"after": after, "limit": PAGE}).all()
+            rows, complete = until_enough(connection.execute(statement, {"after": after, "limit": PAGE}))
         yield from rows
-        if len(rows) < PAGE:
+        if complete and len(rows) < PAGE:
             return
         after = rows[-1].key

@@ -12,6 +12,7 @@ from replica.document import Document
 from replica.errors import BadSelector, Exists, NotFound
 from replica.leaf import Leaf
 from replica.selection import Selector, item_expression
+from replica.store.enough import until_enough
 from replica.store.leaves import leaf_query, stored
 from replica.store.reading import conflict_documents, in_order, live_leaves
 from replica.store.sqlite import SQLiteFile
@@ -62,17 +63,22 @@ def _candidates(file: SQLiteFile, selector: Selector, after: str) -> Iterator[Le
         stored_unids = connection.execute(statement, narrowing.parameters).scalars()
         found_unids = (unid_of(stored, 0) for stored in stored_unids)
         unids = sorted(unid for unid in found_unids if unid > after and is_readable(unid))
-        found = _by_unid(connection, unids[:CHUNK])  # so what fits in one chunk is of one moment
+        found, at = _chunk(connection, unids, 0)  # so what fits in one chunk is of one moment
     yield from found
-    for at in range(CHUNK, len(unids), CHUNK):
+    while at < len(unids):
         with file.read() as connection:
-            found = _by_unid(connection, unids[at : at + CHUNK])
+            found, at = _chunk(connection, unids, at)
         yield from found
 
 
-def _by_unid(connection: Connection, unids: list[str]) -> list[Leaf]:
-    """The documents as they are now: what was saved since they were looked up has other rows, and is still there."""
-    return [stored(row).leaf for row in connection.execute(_BY_UNID, {"unids": json.dumps(unids)})]
+def _chunk(connection: Connection, unids: list[str], at: int) -> tuple[list[Leaf], int]:
+    """The next documents from `at` on, as they are now, and where to go on: what was saved since they were looked up has
+    other rows, and is still there.
+    """
+    some = unids[at : at + CHUNK]
+    rows, complete = until_enough(connection.execute(_BY_UNID, {"unids": json.dumps(some)}))
+    found = [stored(row).leaf for row in rows]
+    return found, at + (len(some) if complete else some.index(found[-1].unid) + 1)
 
 
 def index_for(connection: Connection, selector: Selector) -> str | None:

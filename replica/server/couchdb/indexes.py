@@ -138,9 +138,14 @@ def _save(
 
 
 def _all(file: SQLiteFile) -> list[Index]:
-    with file.read() as connection:
-        rows = listing.listed(connection, Span().within(DESIGN, "_design0"), DESIGN_MAX)
-    return [index for row in rows for index in defined(row.leaf.unid, row.leaf.items)]
+    indexes: list[Index] = []
+    span, complete = Span().within(DESIGN, "_design0"), False
+    while not complete:
+        with file.read() as connection:
+            rows, complete = listing.listed(connection, span, DESIGN_MAX)
+        indexes += [index for row in rows for index in defined(row.leaf.unid, row.leaf.items)]
+        span = span.after(rows[-1].leaf.unid) if rows else span
+    return indexes
 
 
 def _of(file: SQLiteFile, design: str) -> list[Index]:

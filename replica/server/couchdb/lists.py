@@ -20,6 +20,7 @@ from replica.server.endpoint import Endpoint
 from replica.server.gate.rights import Need
 from replica.server.sequences import place
 from replica.store import listing
+from replica.store.enough import few_enough
 from replica.store.identity import read_identity
 from replica.store.leaves import Stored, leaves_of_many, update_sequence
 from replica.store.listing import Span
@@ -108,30 +109,31 @@ def _span_pages(file: SQLiteFile, wish: Wish, span: Span) -> Iterator[list[bytes
         size = min(page, left)
         with file.read() as connection:
             if wish.include_docs:
-                found = listing.listed(connection, span, size, skip)
+                found, complete = listing.listed(connection, span, size, skip)
                 others = leaves_of_many(connection, _unids(found), bodies=False) if wish.conflicts else {}
                 rows = [_row(row.leaf.unid, row, others.get(row.leaf.unid), True) for row in found]
                 last = found[-1].leaf.unid if found else ""
             else:
-                names = listing.named(connection, span, size, skip)
+                names, complete = listing.named(connection, span, size, skip), True
                 rows = [encode(_named_row(unid, str(revision))) for unid, revision in names]
                 last = names[-1][0] if names else ""
         yield rows
-        if len(rows) < size:
+        if complete and len(rows) < size:
             return
-        left, skip, span = left - size, 0, span.after(last)
+        left, skip, span = left - len(rows), 0, span.after(last)
 
 
 def _key_pages(file: SQLiteFile, wish: Wish, keys: list[Json]) -> Iterator[list[bytes]]:
     keys = keys[::-1] if wish.span.descending else keys
     keys = keys[wish.skip : wish.skip + wish.limit]
-    for at in range(0, len(keys), PAGE):
-        some = keys[at : at + PAGE]
-        unids = [key for key in some if isinstance(key, str)]
+    while keys:
         with file.read() as connection:
+            some = keys[: few_enough(connection, keys[:PAGE])]
+            unids = [key for key in some if isinstance(key, str)]
             found = listing.winners_of(connection, unids)
             others = leaves_of_many(connection, unids, bodies=False) if wish.conflicts else {}
         yield [_key_row(key, found, others, wish.include_docs) for key in some]
+        keys = keys[len(some) :]
 
 
 def _key_row(key: Json, found: dict[str, Stored], others: dict[str, list[Stored]], include_docs: bool) -> bytes:

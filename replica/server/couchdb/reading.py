@@ -12,6 +12,7 @@ from replica.leaf import Leaf
 from replica.revision import Ancestor, Revision
 from replica.server.answers import encode
 from replica.server.couchdb.seen import Seen, Wanted
+from replica.store.enough import few_enough
 from replica.store.leaves import foreign_texts, leaves_of, leaves_of_many
 from replica.store.reading import superseded_ancestors, superseded_revision
 from replica.store.sqlite import SQLiteFile
@@ -97,14 +98,19 @@ class Asked(NamedTuple):
 def read_bulk(file: SQLiteFile, asked: Sequence[Asked], wanted: Wanted, latest: bool) -> Iterator[bytes]:
     """The answer of `_bulk_get`, in pieces: one entry for each that was asked for, in the same order."""
     before = b'{"results":[\n'
-    for at in range(0, len(asked), PAGE):
-        yield before + b",\n".join(_bulk_page(file, asked[at : at + PAGE], wanted, latest))
+    at = 0
+    while at < len(asked):
+        entries = _bulk_page(file, asked[at : at + PAGE], wanted, latest)
+        yield before + b",\n".join(entries)
         before = b",\n"
+        at += len(entries)
     yield b"\n]}\n" if asked else before + b"]}\n"
 
 
 def _bulk_page(file: SQLiteFile, asked: Sequence[Asked], wanted: Wanted, latest: bool) -> list[bytes]:
+    """The first entries, as many as are to be read at once."""
     with file.read() as connection:
+        asked = asked[: few_enough(connection, [one.unid if one.error is None else None for one in asked])]
         rows = leaves_of_many(connection, {one.unid for one in asked if one.error is None})
         all_seen = {unid: Seen(found) for unid, found in rows.items()}
         chosen: list[tuple[Asked, Seen | None, list[Leaf]]] = []
