@@ -43,7 +43,7 @@ def wanted(
 
 def read(held: Held, asked: Wanted) -> tuple[list[Any], str, int]:
     """The rows of one answer, `last_seq` and `pending`."""
-    feed = Feed(held, asked)
+    feed = Feed(held.replica.file, held.pending, asked)
     position, until = feed.start()
     left, rows = asked.limit, []
     while True:
