@@ -66,7 +66,7 @@ def complaint(response: httpx2.Response, text: bytes, address: Address) -> Repli
 def is_our_complaint(text: bytes) -> bool:
     """Whether a server of ours says so, also a newer one that has more to say, and not another one."""
     said = _json_of(text)
-    return said.get("code") in errors.BY_CODE or all(isinstance(said.get(word), str) for word in _OUR_WORDS)
+    return str(said.get("code")) in errors.BY_CODE or all(isinstance(said.get(word), str) for word in _OUR_WORDS)
 
 
 def _json_of(text: bytes) -> dict[str, Any]:
