@@ -11,7 +11,7 @@ from urllib.parse import quote
 from sqlalchemy import Connection, Engine
 from sqlalchemy.pool import NullPool
 
-from replica.errors import Corrupt, HardLinked, NotADatabase, NotFound, ReadOnly, TooOld
+from replica.errors import Corrupt, DiskError, HardLinked, NotADatabase, NotFound, ReadOnly, TooOld
 from replica.store.faults import translated
 from replica.store.publish import forget_logs, forget_unfinished, new_file, real_path
 from replica.store.schema import check_schema, create_schema, upgrade_schema
@@ -34,7 +34,8 @@ def prepare_log(path: str) -> None:
     """Let a file that has not been published yet have a write-ahead log, which `open_file` could only do with syncs."""
     with translated(path), closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("PRAGMA synchronous = OFF")
-        connection.execute("PRAGMA journal_mode = WAL")
+        if connection.execute("PRAGMA journal_mode = WAL").fetchone() != ("wal",):  # it says so, and raises nothing
+            raise DiskError(f"{path} could not be written: the disk is full or failed")
 
 
 def open_file(path: str, busy_timeout: float) -> SQLiteFile:
