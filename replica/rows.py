@@ -5,7 +5,7 @@ Most of what is replicated is moved and not looked at; a `Leaf` is made of a row
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import overload
 
 from replica.leaf import Leaf
@@ -32,6 +32,10 @@ class Rows(Sequence[Leaf]):
             return leaves
         leaves = list(leaves)
         return cls([row_of(leaf) for leaf in leaves], [leaf.body for leaf in leaves])
+
+    def with_bytes(self, wanted: bytes) -> Iterator[Leaf]:
+        """The leaves whose bodies have these bytes; none is made of the others."""
+        return (self[at] for at, body in enumerate(self.bodies) if wanted in body)
 
     def __len__(self) -> int:
         return len(self.rows)

@@ -8,7 +8,8 @@ from typing import cast
 from replica.changes import Entry
 from replica.engine.peer import Greeting, Ours, Peer, Withheld
 from replica.leaf import Leaf
-from replica.rights import said_in
+from replica.rights import READERS, said_in
+from replica.rows import Rows
 from replica.store.sessions import START, Position, sight_in
 from replica.tally import Tally
 
@@ -64,7 +65,7 @@ def let_go_of_sent(target: Peer, source: Peer, to: Greeting, sent: Iterable[Leaf
 
     Before the source remembers that it has sent them: cut in between, they are sent again, and go then.
     """
-    unids = {leaf.unid for leaf in sent if said_in(leaf) is not None}
+    unids = {leaf.unid for leaf in Rows.of(sent).with_bytes(READERS.encode()) if said_in(leaf) is not None}
     if unids:
         _let_go(cast(Ours, target), cast(Ours, source), source.changes_of(sorted(unids)), to, tally)
 
