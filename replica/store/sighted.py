@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 from sqlalchemy.pool import QueuePool
 
 from replica.revision import WIDTH, Ancestry, entries
@@ -19,7 +19,7 @@ from replica.rights import Sight
 from replica.store.faults import translated
 from replica.store.leaves import update_sequence
 from replica.store.nesting import driver_of
-from replica.store.sqlite import C, SQLiteFile, make_engine
+from replica.store.sqlite import SQLiteFile, make_engine
 from replica.store.tables import HAS_READERS, SAID
 from replica.store.withdrawn import seen_before, withdrawals_since
 
@@ -45,8 +45,6 @@ _RESTRICTED = f"SELECT unid FROM main.leaf INDEXED BY leaf_readers WHERE {HAS_RE
 _WITHHELD = f"""
     SELECT count(*) FROM main.leaf w WHERE w.winner = 1 AND w.deleted = 0 AND w.unid IN ({_RESTRICTED})
     AND {_HIDDEN.format("w.unid")}"""
-
-
 _HIDDEN_AMONG = """
     SELECT value FROM json_each(?) WHERE EXISTS (SELECT 1 FROM main.leaf WHERE unid = value)
     AND NOT EXISTS (SELECT 1 FROM leaf WHERE unid = value)"""
@@ -100,6 +98,7 @@ class Sights:
 
     def _connect(self) -> sqlite3.Connection:
         connection = self.file.connect(_Connection)
+        assert isinstance(connection, _Connection)
         try:
             connection.prepare()
         except BaseException:
@@ -219,16 +218,6 @@ class SightedFile(SQLiteFile):
         """As that of the file."""
         with self._file.alone():
             yield
-
-    @contextmanager
-    def reading(self, engine: Engine) -> Iterator[Connection]:
-        """As that of the file."""
-        with self._file.reading(engine) as connection:
-            yield connection
-
-    def connect(self, kind: type[C] = sqlite3.Connection) -> C:  # type: ignore[assignment]
-        """As that of the file."""
-        return self._file.connect(kind)
 
     def attach_to(self, connection: sqlite3.Connection) -> None:
         """As that of the file."""

@@ -11,7 +11,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event
@@ -25,7 +25,6 @@ from replica.store.nesting import check_not_given_up, driver_of, part_of
 MEMORY = ":memory:"
 POOL_SIZE = 8  # connections kept; more threads than that open and close extra ones
 
-C = TypeVar("C", bound=sqlite3.Connection)
 _Identity = tuple[int, int]  # of a file: device and inode
 
 
@@ -49,12 +48,12 @@ class SQLiteFile:
         """Whose eyes it is read through; empty: whoever sees everything."""
         return ""
 
-    def connect(self, kind: type[C] = sqlite3.Connection) -> C:  # type: ignore[assignment]
+    def connect(self, kind: type[sqlite3.Connection] = sqlite3.Connection) -> sqlite3.Connection:
         """A new connection of that kind, without a transaction."""
         self._check_identity()
         how: Any = {"isolation_level": None, "check_same_thread": False, "factory": kind}
         if self.path == MEMORY:
-            connection: C = sqlite3.connect(MEMORY, **how)
+            connection: sqlite3.Connection = sqlite3.connect(MEMORY, **how)
         else:
             uri = self._uri("ro" if self.read_only else "rw")
             connection = sqlite3.connect(uri, uri=True, timeout=self._busy_timeout, **how)
@@ -143,7 +142,7 @@ class SQLiteFile:
                 yield self._engine.raw_connection().driver_connection  # type: ignore[misc]
             return
         with translated(self.path):
-            connection: sqlite3.Connection = self.connect()
+            connection = self.connect()
             try:
                 yield connection
             finally:
