@@ -27,7 +27,7 @@ def pasts(found: Configuration, out: Terminal) -> tuple[Mapping[str, Past], Exit
     if not os.path.lexists(found.log_path):
         return {}, Exit.DONE
     try:
-        with Log(found.log_path, found.path, system_clock) as log:
+        with closing(Log(found.log_path, found.path, system_clock)) as log:
             return log.pasts(), Exit.DONE
     except ReplicaError as error:
         return {}, Exit(complain(error, as_json=out.as_json, debug=False))

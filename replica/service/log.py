@@ -12,8 +12,7 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from replica.clock import Clock
 from replica.errors import Corrupt, Exists, NotFound
@@ -36,7 +35,7 @@ _HINT = "Move the log away: a new one is made, and everything is due once."
 class Log:
     """The log at `path`, which is made if it is not there, as it is for the connections of one configuration.
 
-    The errors of `replica.create` and `open`. Also a context manager.
+    The errors of `replica.create` and `open`.
     """
 
     def __init__(self, path: str, configuration: str, clock: Clock) -> None:
@@ -107,14 +106,6 @@ class Log:
     def close(self) -> None:
         """Close it."""
         self._replica.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def digest(configuration: str) -> str:

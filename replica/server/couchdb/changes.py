@@ -82,10 +82,7 @@ async def _chunks(feed: Feed, wanted: Wanted, watch: Watch, position: int, until
     except ReplicaError as error:
         if not watch.ended and not isinstance(error, Replaced):
             raise
-        last_seq, pending = (
-            feed.place(position),
-            None,
-        )  # the database was deleted, or replaced by another, or by other eyes
+        last_seq, pending = feed.place(position), None  # the database is gone or another one, or other eyes look at it
     yield form.closing(last_seq, pending)
 
 
