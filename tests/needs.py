@@ -21,7 +21,7 @@ def need(program: str) -> str:
     path = shutil.which(program)
     if path is not None:
         return path
-    _absent(f"the program {program!r}")
+    absent(f"the program {program!r}")
 
 
 def need_packages(*packages: str) -> Path:
@@ -29,11 +29,12 @@ def need_packages(*packages: str) -> Path:
     need("node")
     for package in packages:
         if not (PEERS / "node_modules" / package).is_dir():
-            _absent(f"the npm package {package!r} (cd benchmarks/peers && npm install)")
+            absent(f"the npm package {package!r} (cd benchmarks/peers && npm install)")
     return PEERS
 
 
-def _absent(what: str) -> NoReturn:
+def absent(what: str) -> NoReturn:
+    """Skip the test that cannot run without it, or fail it, as `need` does."""
     if os.environ.get("REPLICA_REQUIRE_ALL") == "1":
-        pytest.fail(f"this test needs {what}, which is not installed", pytrace=False)
+        pytest.fail(f"this test needs {what}, which is not there", pytrace=False)
     pytest.skip(f"needs {what}", allow_module_level=True)

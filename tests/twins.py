@@ -10,6 +10,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from itertools import product
 from pathlib import Path
 from random import Random
@@ -153,7 +154,7 @@ def twins(folder: Path, seed: int, length: int = 40) -> Iterator[Twins]:
             for n, step in enumerate(steps):
                 if made is full or not step.is_hidden:
                     now_ms = 1_700_000_000_000 + 1000 * n
-                    with replica.open(made.path, clock=lambda now_ms=now_ms: now_ms) as db:  # type: ignore[misc]
+                    with replica.open(made.path, clock=partial(int, now_ms)) as db:
                         step.act(db, now_ms)
         with replica.open(bare.path) as db, db.file.write() as connection:
             connection.exec_driver_sql(f"DELETE FROM superseded WHERE body LIKE '%{FORGOTTEN}%'")

@@ -47,28 +47,24 @@ def is_unharmed(honest: replica.Replica) -> None:
     assert sorted((name, "bad_document") for name in LIES) == [(each.unid, each.code) for each in honest.refused()]
 
 
+def bad_and_good(tally: replica.Tally | None) -> tuple[int, dict[str, int]]:
+    assert tally is not None
+    return tally.added, tally.refused
+
+
 def test_law_9_what_is_pushed(ends: tuple[replica.Replica, replica.Replica, str]) -> None:
     liar, honest, url = ends
-    report = replica.replicate(liar, f"{url}/honest", "push")
-    assert report.push is not None
-    assert (1, {"bad_document": len(LIES)}) == (report.push.added, report.push.refused)
+    assert (1, {"bad_document": len(LIES)}) == bad_and_good(replica.replicate(liar, f"{url}/honest", "push").push)
     is_unharmed(honest)
 
 
-def test_law_9_what_is_pulled(ends: tuple[replica.Replica, replica.Replica, str]) -> None:
+@pytest.mark.parametrize("was_empty", [True, False])
+def test_law_9_what_is_pulled(ends: tuple[replica.Replica, replica.Replica, str], was_empty: bool) -> None:
+    """To a replica that has nothing documents come in another way."""
     _, honest, url = ends
-    honest.put({"b": 1})  # else it would come as to a replica that has nothing
-    report = replica.replicate(honest, f"{url}/liar", "pull")
-    assert report.pull is not None
-    assert (1, {"bad_document": len(LIES)}) == (report.pull.added, report.pull.refused)
-    is_unharmed(honest)
-
-
-def test_law_9_what_is_pulled_into_an_empty_replica(ends: tuple[replica.Replica, replica.Replica, str]) -> None:
-    _, honest, url = ends
-    report = replica.replicate(honest, f"{url}/liar", "pull")
-    assert report.pull is not None
-    assert (1, {"bad_document": len(LIES)}) == (report.pull.added, report.pull.refused)
+    if not was_empty:
+        honest.put({"b": 1})
+    assert (1, {"bad_document": len(LIES)}) == bad_and_good(replica.replicate(honest, f"{url}/liar", "pull").pull)
     is_unharmed(honest)
 
 

@@ -17,6 +17,7 @@ from replica.replica import create_empty
 from replica.revision import Revision
 from replica.rights import checked_entry
 from replica.store.sessions import START, Position
+from replica.transports.http import HTTPPeer
 from replica.transports.network import Network
 from tests.asking import revision
 from tests.hubs import LIST, SCHEMES, Hub, hub
@@ -85,7 +86,8 @@ def conversation(made: Hub, revisions: dict[str, list[str]]) -> dict[str, Any]:
         greeted = peer.greet(None)
         entries = whole_feed(peer)
         every = [Offer(unid, Revision.parse(rev), False, True, True, b"", 1, 0) for unid, rev in pairs(revisions)]
-        found = peer.changed_leaves(START, 5000, 2**20)  # type: ignore[attr-defined]
+        assert isinstance(peer, HTTPPeer)
+        found = peer.changed_leaves(START, 5000, 2**20)
         return {
             "greeting": greeted._replace(update_seq=0, ids=(), place=""),
             "feed": [entry._replace(sequence=0) for entry in entries],

@@ -14,7 +14,7 @@ import pytest
 from replica.cli.exits import Exit
 from tests.faults import Outcome, Rig
 from tests.faults.rig import files_in
-from tests.needs import need
+from tests.small_disks import small_disk
 from tests.system.command import run
 from tests.system.fault_tests import WORKLOADS, assert_none
 from tests.system.workloads import full_disk
@@ -34,17 +34,9 @@ def rig() -> Iterator[Rig]:
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 3 MB; making one takes root."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = [need("mount"), "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(disk)]
-    if subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("needs to mount a small file system, which takes root")
-    try:
-        yield disk
-    finally:
-        subprocess.run(["umount", "--lazy", str(disk)], check=True)
+def disk(tmp_path: Path) -> Iterator[Path]:
+    with small_disk(tmp_path / "disk", "3m") as folder:
+        yield folder
 
 
 def fill(folder: Path, rig: Rig) -> None:
@@ -80,8 +72,8 @@ def test_files_that_may_not_grow_lose_nothing_and_go_on_when_they_may(rig: Rig, 
     assert_reported(runs(rig, tmp_path, "limit", LIMITS))
 
 
-def test_a_full_disk_loses_nothing_and_work_goes_on_when_there_is_room(rig: Rig, small_disk: Path) -> None:
-    assert_reported(runs(rig, small_disk, "free", FREE))
+def test_a_full_disk_loses_nothing_and_work_goes_on_when_there_is_room(rig: Rig, disk: Path) -> None:
+    assert_reported(runs(rig, disk, "free", FREE))
 
 
 @pytest.mark.soak
@@ -90,16 +82,14 @@ def test_all_sizes_of_files_that_may_not_grow(rig: Rig, tmp_path: Path) -> None:
 
 
 @pytest.mark.soak
-def test_all_sizes_of_a_full_disk(rig: Rig, small_disk: Path) -> None:
-    assert_reported(runs(rig, small_disk, "free", [*range(0, 400, 4), 2000]))
+def test_all_sizes_of_a_full_disk(rig: Rig, disk: Path) -> None:
+    assert_reported(runs(rig, disk, "free", [*range(0, 400, 4), 2000]))
 
 
 @pytest.mark.parametrize("free", [0, 36])
-def test_every_command_says_that_the_disk_is_full_and_works_when_it_is_not(
-    rig: Rig, small_disk: Path, free: int
-) -> None:
-    a, b = small_disk / "a.db", small_disk / "b.db"
-    fill(small_disk, rig)
+def test_every_command_says_that_the_disk_is_full_and_works_when_it_is_not(rig: Rig, disk: Path, free: int) -> None:
+    a, b = disk / "a.db", disk / "b.db"
+    fill(disk, rig)
     commands = {
         "put": ("put", a, "put", LARGE),
         "delete": ("delete", a, "a"),
@@ -109,18 +99,18 @@ def test_every_command_says_that_the_disk_is_full_and_works_when_it_is_not(
         "settings": ("settings", a, "title=Orders"),
         "index": ("index", a, "by"),
         "compact": ("compact", a),
-        "backup": ("backup", a, small_disk / "backup.db"),
-        "copy": ("copy", a, small_disk / "copy.db"),
-        "create": ("create", small_disk / "new.db"),
+        "backup": ("backup", a, disk / "backup.db"),
+        "copy": ("copy", a, disk / "copy.db"),
+        "create": ("create", disk / "new.db"),
         "sync": ("sync", a, b),
     }
-    (small_disk / "room").write_text(f"free {free * KB}", encoding="utf-8")
-    full_disk.take_room(small_disk)
+    (disk / "room").write_text(f"free {free * KB}", encoding="utf-8")
+    full_disk.take_room(disk)
     told = {name: run(*words, "--json", stdin=LARGE) for name, words in commands.items()}
     assert dict.fromkeys(commands, (Exit.TEMPORARY, "disk_error")) == {
         name: (outcome.code, outcome.error["code"]) for name, outcome in told.items()
     }
-    full_disk.give_room(small_disk)
+    full_disk.give_room(disk)
     assert dict.fromkeys(commands, 0) == {name: run(*words, stdin=LARGE).code for name, words in commands.items()}
     assert 0 == run("verify", a, b).code
 

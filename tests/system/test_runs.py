@@ -8,12 +8,12 @@ import signal
 import socket
 import sqlite3
 import ssl
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +27,8 @@ from replica.service.lock import Holder, held
 from tests.certificates import Authority
 from tests.connections import Site
 from tests.middleman import Asked, Middleman, Told, between
-from tests.needs import need
 from tests.servers import serving
+from tests.small_disks import small_disk
 from tests.system.command import done, spawn
 
 pytestmark = pytest.mark.system
@@ -541,17 +541,9 @@ def test_a_memory_that_cannot_be_understood_stops_no_run(site: Site) -> None:
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 1 MB; making one takes root."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = [need("mount"), "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)]
-    if subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("needs to mount a small file system, which takes root")
-    try:
-        yield disk
-    finally:
-        subprocess.run(["umount", "--lazy", str(disk)], check=True)
+def disk(tmp_path: Path) -> Iterator[Path]:
+    with small_disk(tmp_path / "disk", "1m") as folder:
+        yield folder
 
 
 def fill(path: Path) -> None:
@@ -564,7 +556,7 @@ def fill(path: Path) -> None:
 
 
 @pytest.mark.parametrize("state", ["absent", "closed", "open"])
-def test_a_full_disk_for_the_log_stops_no_run(site: Site, small_disk: Path, state: str) -> None:
+def test_a_full_disk_for_the_log_stops_no_run(site: Site, disk: Path, state: str) -> None:
     """Also where the log can be read, because somebody has it open, and what is remembered stays what it was."""
     rare = {"name": "rare", "schedule": "0 0 1 1 *"}  # never ran, and may not run every minute now
     site.write({"name": "hub", "schedule": "* * * * *"}, rare, head='log = "disk/log.db"')
@@ -573,16 +565,16 @@ def test_a_full_disk_for_the_log_stops_no_run(site: Site, small_disk: Path, stat
             site.done("connection", "enable", "hub")  # makes the log
             done("put", site.folder / "hub.db", "later", "{}")
         if state == "open":
-            log = stack.enter_context(replica.open(small_disk / "log.db"))
+            log = stack.enter_context(replica.open(disk / "log.db"))
             log.put({"text": "x"})
-        fill(small_disk / "full")
+        fill(disk / "full")
         outcome = site.run("run", "--json")
         assert (5, "disk_error") == (outcome.code, outcome.error["code"])
         assert [("hub", "done", None)] == [
             tuple(each[key] for key in ("connection", "outcome", "run")) for each in outcome.value
         ]
         assert site.count("hub.db") == site.count("laptop.db") == (3 if state == "absent" else 4)
-    (small_disk / "full").unlink()
+    (disk / "full").unlink()
     assert 0 == site.run("run").code
 
 
@@ -696,7 +688,7 @@ def test_what_clocks_go_over_or_show_twice_runs_once(site: Site, day: datetime) 
     ran = []
     for minutes in range(-26 * 60, 6 * 60, 10):
         now = day + timedelta(minutes=minutes)
-        with service.Runner(configuration, clock=lambda now=now: int(now.timestamp() * 1000)) as runner:  # type: ignore[misc]
+        with service.Runner(configuration, clock=partial(int, now.timestamp() * 1000)) as runner:
             ran += [runner.run(*each) for each in runner.due()]
     moments = [run.moment for run in ran if run is not None]
     assert [(day - timedelta(days=1)).date(), day.date()] == [moment.date() for moment in moments[1:] if moment]
@@ -731,6 +723,6 @@ def test_after_a_sleep_what_was_missed_runs_once(site: Site) -> None:
     counts = []
     for hours in (0, 60, 60.01, 60.25):
         ms = int((begin + timedelta(hours=hours)).timestamp() * 1000)
-        with service.Runner(configuration, clock=lambda ms=ms: ms) as runner:  # type: ignore[misc]
+        with service.Runner(configuration, clock=partial(int, ms)) as runner:
             counts.append(len([runner.run(*each) for each in runner.due()]))
     assert [1, 1, 0, 1] == counts

@@ -179,7 +179,8 @@ def piece(when: str, *times: tuple[int, int], days: frozenset[int] = ALL) -> tup
     """The piece at a local time, in local time."""
     moment = datetime.fromisoformat(when).replace(tzinfo=BERLIN)
     ranges = tuple(TimeRange(start * 60, end * 60) for start, end in times)
-    return tuple(f"{each.astimezone(BERLIN):%a %H:%M}" for each in piece_at(moment, ranges, days, BERLIN))  # type: ignore[return-value]
+    opening, closing = (f"{each.astimezone(BERLIN):%a %H:%M}" for each in piece_at(moment, ranges, days, BERLIN))
+    return opening, closing
 
 
 def test_a_time_is_in_the_piece_around_it_or_before_the_next() -> None:

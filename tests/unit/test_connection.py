@@ -59,7 +59,7 @@ def test_a_connection_says_what_it_is() -> None:
 
 def test_a_connection_cannot_be_changed() -> None:
     with pytest.raises(ValidationError):
-        read_connection(LEAST).name = "other"  # type: ignore[misc]
+        read_connection(LEAST).name = "other"
 
 
 def test_what_is_not_said_has_its_default() -> None:
