@@ -64,7 +64,7 @@ def greet(here: Peer, there: Peer, options: Options) -> tuple[Greeting, Greeting
     if has_forked(there_is, here_is):  # what is remembered here was not known when it greeted
         there_is = there.greet(here_is, options.dry_run)
     check_safe(here_is, there_is, options)
-    return here_is, there_is
+    return (_as_new(here_is), _as_new(there_is)) if options.force else (here_is, there_is)
 
 
 def check_safe(here: Greeting, there: Greeting, options: Options) -> None:
@@ -83,6 +83,11 @@ def check_safe(here: Greeting, there: Greeting, options: Options) -> None:
         )
     if not options.force:
         _check_not_emptied(here, there)
+
+
+def _as_new(one: Greeting) -> Greeting:
+    """Without what it remembers, if it holds nothing any more: it is to be filled again from the start."""
+    return one._replace(sessions=[]) if one.empty and not one.refused else one
 
 
 def _check_not_emptied(here: Greeting, there: Greeting) -> None:

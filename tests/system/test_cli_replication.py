@@ -85,6 +85,7 @@ def test_a_side_that_is_suddenly_empty_needs_force(pair: Pair, tmp_path: Path) -
     outcome = run("sync", *pair, "--json")
     assert (9, "suddenly_empty") == (outcome.code, outcome.error["code"])
     assert 0 == run("sync", *pair, "--force").code
+    assert 0 == run("verify", *pair).code
 
 
 def test_a_paused_replica_refuses(pair: Pair) -> None:
