@@ -57,17 +57,28 @@ def interruptible() -> Iterator[None]:
         os.close(wake)  # ends the thread
 
 
+class Stop(threading.Event):
+    """Set by a signal, whose number it keeps."""
+
+    number: int | None = None
+
+    def hear(self, number: int, frame: FrameType | None) -> None:
+        """The handler of the signal."""
+        self.number = number
+        self.set()
+
+
 @contextmanager
-def told_to_stop() -> Iterator[threading.Event]:
+def told_to_stop() -> Iterator[Stop]:
     """Within the block, the first SIGINT or SIGTERM sets the event, for work that ends well when it is told to.
 
     The second one ends the process, as within `interruptible`, in which this has to be.
     """
-    told = threading.Event()
+    told = Stop()
     if threading.current_thread() is not threading.main_thread():
         yield told
         return
-    before = {number: signal.signal(number, lambda *_: told.set()) for number in SIGNALS}
+    before = {number: signal.signal(number, told.hear) for number in SIGNALS}
     try:
         yield told
     finally:

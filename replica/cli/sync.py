@@ -9,7 +9,7 @@ import replica
 from replica.cli import render
 from replica.cli.exits import Exit
 from replica.cli.inputs import duration
-from replica.cli.interruption import told_to_stop
+from replica.cli.interruption import Stop, told_to_stop
 from replica.cli.network import add_rate, network, opened
 from replica.cli.progress import Bar
 from replica.cli.terminal import Terminal
@@ -18,7 +18,7 @@ from replica.errors import ReplicaError
 DESCRIPTION = """\
 Bring two replicas together: pull what is new at B into A, then push what is new at A to B. Neither is created. A document
 that was changed in both becomes a conflict document, which is no error. Interrupted, the next run goes on after the last
-batch. With --continuous, changes go both ways as they are made; an interrupt ends that well, with code 0."""
+batch. With --continuous, changes go both ways as they are made; an interrupt ends that well."""
 EXAMPLE = """\
 replicate sync laptop.db orders.db
 replicate sync laptop.db http://127.0.0.1:5985/orders --continuous
@@ -78,7 +78,7 @@ def replicate(arguments: argparse.Namespace, out: Terminal, direction: str) -> i
         named = [f"{name}: {failure.unid} {failure.revision}: {failure.code}" for failure in tally.failures]
         out.name_failures(named, tally.failed + sum(tally.refused.values()))
     out.hint_at(failure.code for tally in ran.values() for failure in tally.failures)
-    return _exit(arguments, out, report)
+    return _exit(arguments, out, report, stop)
 
 
 class _Trouble:
@@ -100,7 +100,7 @@ class _Trouble:
         self._bar.waits("waiting for changes" if error is None else "waiting to try again")
 
 
-def _exit(arguments: argparse.Namespace, out: Terminal, report: replica.Report) -> int:
+def _exit(arguments: argparse.Namespace, out: Terminal, report: replica.Report, stop: Stop | None) -> int:
     if report.limit is not None:
         out.warn("the time was up; the next run goes on from here")
         return Exit.LIMIT
@@ -111,6 +111,8 @@ def _exit(arguments: argparse.Namespace, out: Terminal, report: replica.Report) 
     ):
         out.warn("there are conflict documents; `replicate conflicts` shows them")
         return Exit.CONFLICTS
+    if stop is not None and stop.number is not None:
+        return 128 + stop.number
     return Exit.DONE
 
 

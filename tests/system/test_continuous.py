@@ -247,10 +247,10 @@ def test_a_server_that_restarts_is_gone_on_with(hub: replica.Replica, laptop: re
         for each in (process, quiet):
             each.terminate()
         out, err = quiet.communicate(timeout=30)
-        assert (0, b"", True) == (quiet.returncode, err, json.loads(out)["ok"])
+        assert (143, b"", True) == (quiet.returncode, err, json.loads(out)["ok"])
         assert process.stdout is not None
         with process.stdout, process.stderr:
-            assert 0 == process.wait(30)
+            assert 143 == process.wait(30)
             reading.join(30)
     while_waiting_for_the_first = said[:-2]
     assert ["tried again" in line for line in while_waiting_for_the_first] in ([], [True, False]), said
@@ -445,7 +445,7 @@ def test_a_signal_ends_it_well(
         assert holds(lambda: "a" in hub, 30)
         process.send_signal(number)
         out, err = process.communicate(timeout=30)
-    assert (0, b"") == (process.returncode, err)
+    assert (128 + number, b"") == (process.returncode, err)
     report = json.loads(out)
     assert (True, 1, 0) == (report["ok"], report["push"]["added"], report["pull"]["added"])
 
@@ -457,7 +457,7 @@ def test_a_signal_in_the_middle_leaves_whole_batches(laptop: replica.Replica, hu
         assert holds(lambda: len(hub) > 0, 30)
         process.send_signal(signal.SIGTERM)
         out, err = process.communicate(timeout=30)
-    assert (0, b"") == (process.returncode, err)
+    assert (143, b"") == (process.returncode, err)
     arrived = json.loads(out)["push"]["added"]
     assert 0 < arrived < 300
     rest = done("sync", laptop.path, url, "--json").value["push"]["added"]
@@ -485,7 +485,7 @@ def test_on_a_terminal_a_line_says_that_it_waits(laptop: replica.Replica, hub: r
         while b"waiting for changes" not in shown:
             shown += os.read(mine, 1000)
         process.terminate()
-        assert 0 == process.wait(30)
+        assert 143 == process.wait(30)
     os.close(mine)
 
 
