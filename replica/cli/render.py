@@ -35,10 +35,10 @@ def plain(text: str) -> str:
 
 
 def pairs(values: Mapping[str, object]) -> Iterator[str]:
-    """Names and values, aligned."""
+    """Names and values, aligned; `-` where the value is not known."""
     width = max(map(len, values))
     for name, value in values.items():
-        shown = f"{value:,}" if type(value) is int else str(value)
+        shown = "-" if value is None else f"{value:,}" if type(value) is int else str(value)
         yield f"{name.replace('_', ' '):{width}}{GAP}{plain(shown)}".rstrip()
 
 
