@@ -12,6 +12,7 @@ from replica.document import check_unid
 from replica.errors import BadDocument, Corrupt
 from replica.leaf import Leaf, next_revision, same_item
 from replica.marks import check_marks
+from replica.naming import UPDATED_BY, content_of, savers_of_both
 from replica.revision import (
     ANCESTRY_LIMIT_MAX,
     ENTRY,
@@ -115,7 +116,7 @@ def is_better(a: Leaf, b: Leaf) -> bool:
 
 
 class Version(NamedTuple):
-    """The live leaves of equal content, highest first: shown, saved and deleted as one."""
+    """The live leaves of equal content, whoever saved them, highest first: shown, saved and deleted as one."""
 
     leaves: list[Leaf]
 
@@ -129,7 +130,7 @@ def versions(leaves: Iterable[Leaf]) -> list[Version]:
     """What there is to see of a document: the winner's version first, then those shown as conflict documents."""
     groups: dict[bytes, list[Leaf]] = {}
     for leaf in live(leaves):
-        groups.setdefault(leaf.hash, []).append(leaf)
+        groups.setdefault(content_of(leaf), []).append(leaf)
     return [Version(group) for group in groups.values()]
 
 
@@ -149,6 +150,7 @@ def merge(a: Leaf, b: Leaf, limit: int) -> Leaf | None:
 
     They merge when they have a common ancestor and no item was changed on both sides to different values. An item was
     changed on one side if its mark is not in the other's ancestry. The time is the later of the two: no clock is asked.
+    Saved by two is no clash: the merge was saved by both.
     """
     mine, theirs = a.read_marks(), b.read_marks()
     if mine is None or theirs is None or not a.ancestry.all(a.revision.number) & b.ancestry.all(b.revision.number):
@@ -156,7 +158,8 @@ def merge(a: Leaf, b: Leaf, limit: int) -> Leaf | None:
     x, y = a.items, b.items
     from_a = {name for name, mark in mine.items() if not b.covers(mark)}
     from_b = {name for name, mark in theirs.items() if not a.covers(mark)}
-    if any(not same_item(x, y, name) for name in from_a & from_b):
+    savers = savers_of_both(x.get(UPDATED_BY), y.get(UPDATED_BY))
+    if any(not same_item(x, y, name) for name in from_a & from_b if savers is None or name != UPDATED_BY):
         return None
     for name in from_b - from_a:
         mine[name] = theirs[name]
@@ -164,6 +167,9 @@ def merge(a: Leaf, b: Leaf, limit: int) -> Leaf | None:
             x[name] = y[name]
         else:
             x.pop(name, None)
+    if savers:
+        x[UPDATED_BY] = savers
+        mine.pop(UPDATED_BY, None)  # who saved the merge is said by it
     time_ms = max(a.revision.time_ms, b.revision.time_ms)
     return next_revision(a.unid, [a, b], canonical(x), time_ms, limit, marks=mine)
 

@@ -71,7 +71,8 @@ def next_revision(
 ) -> Leaf:
     """The leaf that follows `parents` (in any order: the highest goes first) and holds the canonical bytes `items`.
 
-    Without `marks`, every item that differs from a parent's is marked as changed here. `limit` bounds the ancestry.
+    Without `marks`, every item that differs from a parent's is marked as changed here; with them, every item that has none.
+    `limit` bounds the ancestry.
     """
     if not parents:
         revision = revision_id(1, time_ms, (), deleted, items)
@@ -101,7 +102,7 @@ def _marks_text(parents: list[Leaf], items: bytes, own: Ancestor, marks: Marks |
         bodies = [p.items for p in parents]
         changed = [name for name in after.keys() | set().union(*bodies) if _changed(name, bodies, after)]
         marks.update(dict.fromkeys(changed, own))
-    return write_marks(marks, after, own)
+    return write_marks(dict.fromkeys(after, own) | marks, after, own)
 
 
 def _changed(name: str, before: list[dict[str, Json]], after: dict[str, Json]) -> bool:

@@ -15,6 +15,7 @@ from replica.engine.peer import Peer
 from replica.errors import BadDocument, NotFound, NotSupported, ReplicaError, StoreError, TransportError
 from replica.following import Change
 from replica.leaf import next_revision
+from replica.naming import saved_by
 from replica.replica import FilePath, Replica, create_empty, open_path
 from replica.replication import replicate
 from replica.resolving import Conflict, chosen, conflict_of
@@ -50,6 +51,7 @@ class RemoteReplica(Replica):
         self._web = web_at(address, network)
         self._library = Library(self._web)
         self._clock = clock
+        self.user = self._web.address.user
         self.path = str(self._web.address)
 
     @property
@@ -72,13 +74,13 @@ class RemoteReplica(Replica):
     # -- documents
 
     def put(self, document: Document | dict[str, Json], *, unid: str | None = None) -> Document:
-        """Save a document, as `Replica.put` does."""
+        """Save a document, as `Replica.put` does. The server says who saved it: read it again to see that."""
         if isinstance(document, Document) and document.conflict:
             raise self._not_offered("saving a conflict document")
         entry = self._entry(document, unid)
         assert entry.items is not None
         name = entry.unid or new_unid(self._clock())
-        return Document.of(self._library.save(name, entry.base, entry.items))
+        return Document.of(self._library.save(name, entry.base, saved_by(None, entry.items)))
 
     def get(self, unid: str, default: Any = _REQUIRED, *, revision: str | None = None) -> Any:
         """The document of that UNID, or that revision of it, as `Replica.get` does."""
@@ -151,8 +153,9 @@ class RemoteReplica(Replica):
         """End the conflict of a document with one revision, as `Replica.resolve` does; `unid` is the document's own."""
         choose = chosen(keep, items)
         leaves, texts = self._library.leaves(check_unid(unid))
-        body = choose(unid, versions(leaves))
-        leaf = next_revision(unid, live(leaves), body, self._clock(), SETTINGS["ancestry-limit"].default)
+        saving = self.saving
+        body = saved_by(saving.by, choose(unid, versions(leaves)))
+        leaf = next_revision(unid, live(leaves), body, saving.at_ms, SETTINGS["ancestry-limit"].default)
         texts |= {each.revision.packed: each.revision.text for each in leaves if each.revision.is_foreign}
         self._library.put_leaf(leaf, texts)
         return Document.of(leaf)

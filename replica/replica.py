@@ -14,6 +14,7 @@ from replica.document import Document, check_items, check_unid
 from replica.engine.peer import Peer
 from replica.errors import BadDocument, BadSelector, Mistake, NotFound
 from replica.following import Change, follow
+from replica.naming import Saving, check_name
 from replica.resolving import Conflict, find_conflicts, resolve_all, resolve_one
 from replica.revision import Revision
 from replica.selection import compile_selector
@@ -54,14 +55,20 @@ _REQUIRED: Any = object()
 
 
 def create(
-    path: FilePath, *, title: str = "", clock: Clock = system_clock, busy_timeout: float = BUSY_TIMEOUT_S
+    path: FilePath,
+    *,
+    title: str = "",
+    user: str | None = None,
+    clock: Clock = system_clock,
+    busy_timeout: float = BUSY_TIMEOUT_S,
 ) -> Replica:
     """Make a new database, of which the file at `path` is the first replica. `Exists` if there is a file already.
 
     Its owner alone can open it (mode 0600) until `chmod` says otherwise; copies and backups are as private as it is.
-    ``":memory:"`` makes one that is gone when it is closed. `busy_timeout`: how many seconds to wait for other writers.
+    ``":memory:"`` makes one that is gone when it is closed. `user`: who saves here, as `$UpdatedBy` tells it; `Mistake` if
+    that is no name. `busy_timeout`: how many seconds to wait for other writers.
     """
-    return create_empty(path, None, title, clock, busy_timeout)
+    return create_empty(path, None, title, clock, busy_timeout, user)
 
 
 def create_empty(
@@ -70,18 +77,25 @@ def create_empty(
     title: str,
     clock: Clock,
     busy_timeout: float = BUSY_TIMEOUT_S,
+    user: str | None = None,
 ) -> Replica:
     """Make an empty replica of the database `replica_id`, or of a new one, in a file for its owner alone. `Exists`."""
     check_setting("title", title)
+    if user is not None:
+        check_name(user)
     file = create_file(
         os.fsdecode(path), busy_timeout, lambda connection: found(connection, clock(), title, replica_id)
     )
-    return Replica(file, clock)
+    return Replica(file, clock, user)
 
 
-def open_path(path: FilePath, *, clock: Clock = system_clock, busy_timeout: float = BUSY_TIMEOUT_S) -> Replica:
+def open_path(
+    path: FilePath, *, user: str | None = None, clock: Clock = system_clock, busy_timeout: float = BUSY_TIMEOUT_S
+) -> Replica:
     """Open the replica in the file at `path`; the errors are those of `replica.open`."""
-    return Replica(open_file(os.fsdecode(path), busy_timeout), clock)
+    if user is not None:
+        check_name(user)
+    return Replica(open_file(os.fsdecode(path), busy_timeout), clock, user)
 
 
 def upgrade(path: FilePath, *, busy_timeout: float = BUSY_TIMEOUT_S) -> bool:
@@ -98,9 +112,10 @@ class Replica:
     Every change is durable when the call returns: it survives the end of the process and a power cut.
     """
 
-    def __init__(self, file: SQLiteFile, clock: Clock) -> None:
+    def __init__(self, file: SQLiteFile, clock: Clock, user: str | None = None) -> None:
         self._file = file
         self._clock = clock
+        self.user = user
         self.path = file.path
         self.settings: MutableMapping[str, Json] = Settings(file)
 
@@ -113,6 +128,11 @@ class Replica:
     def clock(self) -> Clock:
         """What tells the time of the saves made here."""
         return self._clock
+
+    @property
+    def saving(self) -> Saving:
+        """When, and by whom, what is saved now is saved."""
+        return Saving(self._clock(), self.user)
 
     @property
     def peer(self) -> DirectPeer:
@@ -131,17 +151,18 @@ class Replica:
 
         A dict makes a new document, under `unid` if given. A `Document` with a revision becomes the next one; it goes on
         from a conflict document as a document of its own. `StaleRevision` if someone saved in between, or if the document
-        is there already; `BadDocument`, `TooLarge`. On a deleted UNID it goes on from the stub.
+        is there already; `BadDocument`, `TooLarge`. On a deleted UNID it goes on from the stub. Who saves it (`user`) is said in
+        its item `$UpdatedBy`, whatever that was; where nobody is known the item goes.
         """
         entry = self._entry(document, unid)
         with self._file.write() as connection:
-            now_ms = self._clock()
-            name = entry.unid or new_unid(now_ms)
+            saving = self.saving
+            name = entry.unid or new_unid(saving.at_ms)
             assert entry.items is not None
             if entry.base is not None and isinstance(document, Document) and document.conflict:
-                leaf = save_conflict(connection, name, entry.base, entry.items, now_ms)
+                leaf = save_conflict(connection, name, entry.base, entry.items, saving)
             else:
-                leaf = save(connection, name, entry.base, entry.items, now_ms)
+                leaf = save(connection, name, entry.base, entry.items, saving)
         return Document.of(leaf)
 
     def put_many(
@@ -161,7 +182,7 @@ class Replica:
         self, entries: Iterable[tuple[int, Reader]], *, on_progress: Callable[[int], object] = lambda read: None
     ) -> ImportReport:
         """Save what `entries` read: pairs of a line number and a function that gives the entry or raises."""
-        return load(self._file, self._clock, entries, on_progress)
+        return load(self._file, lambda: self.saving, entries, on_progress)
 
     def _entry(self, document: Document | dict[str, Json], unid: str | None) -> Entry:
         if not isinstance(document, Document):
@@ -212,8 +233,8 @@ class Replica:
             if shown is None or (shown.deleted and base != shown.revision):
                 conflict = read_document(connection, unid)
                 if conflict is not None and conflict.conflict:
-                    return Document.of(close_conflict(connection, unid, base, self._clock()))
-            return Document.of(delete(connection, unid, base, self._clock()))
+                    return Document.of(close_conflict(connection, unid, base, self.saving))
+            return Document.of(delete(connection, unid, base, self.saving))
 
     def revisions(self, unid: str) -> list[Document]:
         """The revisions of a document that `get` can give, the winner first, then the newest. `NotFound` if there are none."""
@@ -296,11 +317,11 @@ class Replica:
         It has all live leaves as parents, and holds what the revision `keep` has, or `items`. `NotFound` if there is no
         conflict.
         """
-        return Document.of(resolve_one(self._file, self._clock, unid, keep, items))
+        return Document.of(resolve_one(self._file, lambda: self.saving, unid, keep, items))
 
     def resolve_all(self, *, keep: str = "winner", dry_run: bool = False) -> list[str]:
         """End all conflicts: `keep` what won, or what was saved last (``"newest"``). The UNIDs concerned."""
-        return resolve_all(self._file, self._clock, keep, dry_run)
+        return resolve_all(self._file, lambda: self.saving, keep, dry_run)
 
     # -- the replica itself
 
@@ -368,7 +389,7 @@ class Replica:
         """
         self._file.check_outside("copying")
         copy_replica(self._file, os.fsdecode(path), self._clock(), on_progress)
-        return open_path(path, clock=self._clock)
+        return open_path(path, user=self.user, clock=self._clock)
 
     def backup(self, path: FilePath, *, on_progress: Callable[[int, int], object] = nobody) -> None:
         """Write a backup: an ordinary file that is this replica as it is now. `Exists`."""

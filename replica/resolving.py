@@ -8,11 +8,11 @@ from datetime import datetime
 from typing import Any
 
 from replica.canonical import Json
-from replica.clock import Clock
 from replica.conflict import Version, conflict_unid, differences
 from replica.document import check_items, check_unid
 from replica.errors import Mistake, NotFound
 from replica.leaf import Leaf
+from replica.naming import Saving
 from replica.revision import Revision
 from replica.store.leaves import conflict_leaf
 from replica.store.reading import conflicted_unids
@@ -73,7 +73,9 @@ def _losing(winner: Leaf, leaf: Leaf) -> ConflictLeaf:
     return ConflictLeaf(conflict_unid(leaf), str(leaf.revision), time, differences(winner, leaf))
 
 
-def resolve_one(file: SQLiteFile, clock: Clock, unid: str, keep: str | None, items: dict[str, Json] | None) -> Leaf:
+def resolve_one(
+    file: SQLiteFile, saving: Callable[[], Saving], unid: str, keep: str | None, items: dict[str, Json] | None
+) -> Leaf:
     """Write one revision over all live leaves: the content of revision `keep`, or `items`."""
     check_unid(unid)
     choose = chosen(keep, items)
@@ -81,7 +83,7 @@ def resolve_one(file: SQLiteFile, clock: Clock, unid: str, keep: str | None, ite
         losing = conflict_leaf(connection, unid)
         unid = unid if losing is None else losing.unid
         found = versions_of(connection, unid)
-        return resolve(connection, unid, choose(unid, found), clock())
+        return resolve(connection, unid, choose(unid, found), saving())
 
 
 def chosen(keep: str | None, items: dict[str, Json] | None) -> Callable[[str, list[Version]], bytes]:
@@ -102,12 +104,12 @@ def chosen(keep: str | None, items: dict[str, Json] | None) -> Callable[[str, li
 def _body_of(unid: str, found: list[Version], revision: Revision | None) -> bytes:
     for version in found:
         if any(leaf.revision == revision for leaf in version.leaves):
-            return version.shown.body
+            return version.shown.intact_body
     there = ", ".join(str(version.shown.revision) for version in found)
     raise NotFound(f"{revision} is none of the clashing revisions of {unid!r}", hint=f"They are {there}.")
 
 
-def resolve_all(file: SQLiteFile, clock: Clock, keep: str, dry_run: bool) -> list[str]:
+def resolve_all(file: SQLiteFile, saving: Callable[[], Saving], keep: str, dry_run: bool) -> list[str]:
     """End all conflicts, each in a transaction of its own."""
     if keep not in KEEP:
         raise Mistake(f"keep is one of {', '.join(KEEP)}, not {keep!r}")
@@ -120,7 +122,7 @@ def resolve_all(file: SQLiteFile, clock: Clock, keep: str, dry_run: bool) -> lis
             found = versions_of(connection, unid)
             if len(found) > 1:
                 chosen = found[0].shown if keep == "winner" else max((v.shown for v in found), key=_saved)
-                resolve(connection, unid, chosen.body, clock())
+                resolve(connection, unid, chosen.intact_body, saving())
                 resolved.append(unid)
     return resolved
 

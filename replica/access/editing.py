@@ -11,10 +11,8 @@ from replica.access.people import (
     GROUPS,
     USERS,
     User,
-    check_name,
     check_password,
     check_role,
-    name_problem,
     read_user,
     removed_items,
     renewed_items,
@@ -27,6 +25,7 @@ from replica.conflict import versions
 from replica.document import Document
 from replica.errors import BadDocument, Corrupt, Exists, NotFound, ReplicaError
 from replica.leaf import Leaf
+from replica.naming import Saving, check_name, name_problem
 from replica.replica import Replica
 from replica.store.local import read_local, save_local
 from replica.store.saving import save
@@ -99,7 +98,7 @@ def renew(file: UsersFile, user: User, password: str) -> None:
         salt = hashlib.sha256(f"salt\0{unid}\0{leaf.revision}".encode()).digest()[:16]
         items = canonical(renewed_items(leaf.items, hash_password(password, salt)))
         with hub.file.write() as connection:
-            save(connection, unid, leaf.revision, items, leaf.revision.time_ms if leaf.verified else 0)
+            save(connection, unid, leaf.revision, items, Saving(leaf.revision.time_ms if leaf.verified else 0))
     except ReplicaError as error:  # the next login tries again
         LOG.warning("the password of %s is kept in an old way still: %s", user.name, error)
 

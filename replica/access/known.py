@@ -9,11 +9,12 @@ from typing import TypeVar
 
 from replica.access.editing import cookie_secret
 from replica.access.file import UsersFile
-from replica.access.people import GROUPS, USERS, User, groups_of, name_problem, read_members, unite
+from replica.access.people import GROUPS, USERS, User, groups_of, read_members, unite
 from replica.access.principal import Principal
 from replica.access.tokens import TOKENS, Token, read_token
 from replica.errors import BadDocument, Corrupt
 from replica.leaf import Leaf
+from replica.naming import name_problem
 
 LOG = logging.getLogger("replica.access")
 KEPT_MAX = 10_000  # users, and tokens, that are kept: those asked for lately

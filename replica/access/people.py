@@ -13,7 +13,6 @@ from replica.leaf import Leaf
 
 USERS = "org.couchdb.user:"
 GROUPS = "group:"
-NAME_MAX = 200  # bytes
 PASSWORD_MAX = 1024  # bytes
 
 
@@ -27,27 +26,6 @@ class User(NamedTuple):
 
     def __repr__(self) -> str:
         return f"User({self.name!r})"
-
-
-def check_name(name: str) -> str:
-    """`name` itself, or `Mistake`: empty, led by `_`, with `:` or what cannot be printed, or longer than 200 bytes."""
-    problem = name_problem(name)
-    if problem:
-        raise Mistake(f"{name[:80]!r} is no name for a user: it {problem}", hint="Choose another name.")
-    return name
-
-
-def name_problem(name: str) -> str | None:
-    """What keeps a text from being the name of a user."""
-    if not name:
-        return "is empty"
-    if name.startswith("_"):
-        return "begins with `_`"
-    if ":" in name:
-        return "holds `:`, which ends the name where a password follows"
-    if not name.isprintable() or name != name.strip():
-        return "holds what cannot be seen"
-    return f"is longer than {NAME_MAX} bytes" if len(name.encode()) > NAME_MAX else None
 
 
 def check_role(role: str) -> str:

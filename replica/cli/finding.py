@@ -8,7 +8,7 @@ from typing import NoReturn
 from replica.cli.commands import COMMANDS, FAMILIES
 from replica.errors import Mistake
 
-_WITH_VALUE = ("--config", "--ca-file", "--client-cert")  # flags of every command that are followed by a word
+_WITH_VALUE = ("--config", "--ca-file", "--client-cert", "--user")  # flags of every command that are followed by a word
 
 
 def find_command(words: Sequence[str]) -> tuple[str | None, list[str]]:

@@ -30,6 +30,12 @@ def add_flags(parser: argparse._ActionsContainer) -> None:
     parser.add_argument("--client-cert", metavar="FILE", help=text)
 
 
+def add_user(parser: argparse._ActionsContainer) -> None:
+    """The flag of every command that says who saves, in a file."""
+    text = "who saves, in a file: their name stands in $UpdatedBy; a server knows itself who asks"
+    parser.add_argument("--user", dest="saver", metavar="NAME", help=text)
+
+
 def add_rate(parser: argparse.ArgumentParser) -> None:
     """The flag that bounds how fast bytes go."""
     text = "send and receive at most so many bytes a second over the network: 500k, 2M, 64KiB"
@@ -38,7 +44,9 @@ def add_rate(parser: argparse.ArgumentParser) -> None:
 
 def opened(name: str, arguments: argparse.Namespace) -> replica.Replica:
     """The replica in a file or at an address."""
-    return replica.open(name, network=network(arguments, name))
+    if is_address(name):
+        return replica.open(name, network=network(arguments, name))
+    return replica.open(name, user=arguments.saver)
 
 
 def network(arguments: argparse.Namespace, *names: str) -> Network | None:

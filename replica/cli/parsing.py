@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn, Protocol, cast
 
 from replica.cli.commands import COMMANDS, GROUPS
-from replica.cli.network import add_flags
+from replica.cli.network import add_flags, add_user
 from replica.errors import Mistake
 
 PREFIX = "REPLICA_"
@@ -100,6 +100,7 @@ def _add_global_flags(parser: Parser) -> None:
     text = "the file with the connections; else ./replica.toml, that of the user, or /etc/replica/replica.toml"
     flags.add_argument("--config", metavar="FILE", help=text)
     add_flags(flags)
+    add_user(flags)
     flags.add_argument("--debug", action="store_true", help="show where in the program an error came from")
     flags.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     flags.add_argument("-h", "--help", action="help", help="print this and exit")

@@ -8,7 +8,8 @@ from typing import cast
 from replica.changes import Entry
 from replica.engine.peer import Greeting, Ours, Peer, Withheld
 from replica.leaf import Leaf
-from replica.rights import READERS, said_in
+from replica.naming import READERS
+from replica.rights import said_in
 from replica.rows import Rows
 from replica.store.sessions import START, Position, sight_in
 from replica.tally import Tally

@@ -5,7 +5,7 @@ from replica.rights.entry import ANONYMOUS, DEFAULT, GROUP, ROLE, Entry, checked
 from replica.rights.in_force import InForce, in_force, said_by
 from replica.rights.in_sight import InSight, hides, is_unlimited
 from replica.rights.level import ALL_RIGHTS, NO_RIGHTS, PRIVILEGES, Level, Rights
-from replica.rights.readers import READ_BY_ALL, READERS, Sight, said_in, sight_of
+from replica.rights.readers import READ_BY_ALL, Sight, said_in, sight_of
 from replica.rights.ruling import Rule, refusal, rule_of
 from replica.rights.security import CLOSED, Security, changed_to, read_security, security_of
 from replica.rights.who import Who
@@ -18,7 +18,6 @@ __all__ = [
     "GROUP",
     "NO_RIGHTS",
     "PRIVILEGES",
-    "READERS",
     "READ_BY_ALL",
     "ROLE",
     "AccessList",

@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from replica.canonical import Json, canonical, parse
 from replica.errors import BadDocument, Corrupt
 from replica.leaf import Leaf
+from replica.naming import AUTHORS, READERS, listed
 from replica.rights.entry import ANONYMOUS, DEFAULT, GROUP, ROLE
 from replica.rights.who import Who
 
-READERS, AUTHORS = "$Readers", "$Authors"
 READ_BY_ALL = "_design/"  # a document whose UNID begins so is read by all who may read the database
 _IN_BYTES = READERS.encode() + b'"'
 _MEMORY_MAX = 10_000  # lists whose verdict is remembered
@@ -85,13 +85,3 @@ def said_in(leaf: Leaf) -> Said | None:
     except (BadDocument, Corrupt):
         return 0, None
     return items.get(READERS), items.get(AUTHORS)
-
-
-def listed(value: Json) -> list[str] | None:
-    """The names in one of the two items: a text or a list of texts. None: it is not understood."""
-    if value is None or value == "":
-        return []
-    if isinstance(value, str):
-        return [value]
-    names = [name for name in value if isinstance(name, str)] if isinstance(value, list) else None
-    return names if names is not None and names == value else None

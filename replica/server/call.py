@@ -50,11 +50,10 @@ class Call:
 
     @cached_property
     def replica(self) -> Replica:
-        """The database that the path names, as whoever asks sees it."""
-        held = self.held
-        if self.visit.principal.is_admin:
-            return held.replica
-        return Replica(held.sights.by(self._sight), held.replica.clock)
+        """The database that the path names, as whoever asks sees it and saves there."""
+        held, principal = self.held, self.visit.principal
+        file = held.replica.file if principal.is_admin else held.sights.by(self._sight)
+        return Replica(file, held.replica.clock, principal.name)
 
     def _sight(self) -> Sight:
         """How whoever asks sees the database, as it is now."""

@@ -9,12 +9,14 @@ from sqlalchemy import Connection
 
 from replica.conflict import unite, winner
 from replica.couchdb import with_closing_stubs
-from replica.errors import NotAllowed, ReplicaError, StaleRevision, TooLarge
+from replica.errors import NotAllowed, ReplicaError, StaleRevision
 from replica.leaf import Leaf, next_revision
+from replica.naming import Saving, saved_by, stub_by
 from replica.revision import Revision
 from replica.rights import Rule, check_access_list, hides
 from replica.store.eviction import check_not_evicted, evicted_among
 from replica.store.leaves import Writer, leaves_of_many
+from replica.store.saving import check_size
 from replica.store.settings import read_setting
 
 NOT_TO_SAVE = "You are not allowed to save this document."
@@ -37,7 +39,7 @@ class Edit(NamedTuple):
 
 
 def save_edits(
-    connection: Connection, edits: Sequence[Edit], now_ms: int, rule: Rule | None = None
+    connection: Connection, edits: Sequence[Edit], saving: Saving, rule: Rule | None = None
 ) -> list[Leaf | ReplicaError]:
     """Save them in their order. In the place of each stands the new leaf, or why there is none: `StaleRevision`, `TooLarge`,
     `BadAccessList`, and `NotAllowed` if the `rule` is against it.
@@ -57,7 +59,7 @@ def save_edits(
         try:
             check_seen(rule, leaves)
             check_not_evicted(edit.unid, gone)
-            leaf = _next(edit, leaves, size_max, limit, now_ms)
+            leaf = _next(edit, leaves, size_max, limit, saving)
             if rule is not None and rule(leaves, leaf) is not None:
                 raise NotAllowed(NOT_TO_SAVE, hint=NOT_YOURS)
         except ReplicaError as error:
@@ -66,20 +68,22 @@ def save_edits(
         present[edit.unid] = unite(leaves, [leaf], limit) if leaves else [leaf]
         changed[edit.unid] = None
         results.append(leaf)
-    writer = Writer(connection, now_ms)
+    writer = Writer(connection, saving.at_ms)
     for unid in changed:
         writer.put(here.get(unid, []), present[unid])
     writer.flush()
     return results
 
 
-def _next(edit: Edit, leaves: list[Leaf], size_max: int, limit: int, now_ms: int) -> Leaf:
-    if len(edit.items) > size_max:
-        raise TooLarge(f"document {edit.unid[:80]!r} has {len(edit.items):,} bytes; the limit is {size_max:,}")
+def _next(edit: Edit, leaves: list[Leaf], size_max: int, limit: int, saving: Saving) -> Leaf:
+    items = edit.items if edit.deleted else saved_by(saving.by, edit.items)
+    check_size(items, size_max, f"document {edit.unid[:80]!r}")
     if not edit.deleted:
-        check_access_list(edit.unid, edit.items)
+        check_access_list(edit.unid, items)
     parents = _parents(leaves, edit.base)
-    return next_revision(edit.unid, parents, edit.items, now_ms, limit, edit.deleted)
+    if edit.deleted:
+        items = stub_by(saving.by, parents[0] if parents else None, items)
+    return next_revision(edit.unid, parents, items, saving.at_ms, limit, edit.deleted)
 
 
 def _parents(leaves: list[Leaf], base: Revision | None) -> list[Leaf]:

@@ -10,17 +10,17 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, text
 
 from replica.canonical import canonical
-from replica.clock import Clock
 from replica.conflict import unite, winner
-from replica.errors import ReplicaError, StaleRevision, TooLarge
+from replica.errors import ReplicaError, StaleRevision
 from replica.leaf import NOTHING, Leaf, next_revision
+from replica.naming import Saving, is_same, saved_by, stub_by
 from replica.revision import Revision
 from replica.rights import check_access_list
 from replica.store.eviction import check_not_evicted, evicted_among
 from replica.store.identity import new_unid
 from replica.store.leaves import Writer, conflict_leaf, leaves_of_many
 from replica.store.reading import conflict_document
-from replica.store.saving import parents_for
+from replica.store.saving import check_size, parents_for
 from replica.store.settings import read_setting
 from replica.store.sqlite import SQLiteFile
 
@@ -70,16 +70,20 @@ Reader = Callable[[], Entry]
 
 
 def load(
-    file: SQLiteFile, clock: Clock, entries: Iterable[tuple[int, Reader]], progress: Callable[[int], object]
+    file: SQLiteFile,
+    saving: Callable[[], Saving],
+    entries: Iterable[tuple[int, Reader]],
+    progress: Callable[[int], object],
 ) -> ImportReport:
     """Save what the readers read. A reader that raises one of our errors counts as one failed document.
 
-    A live document gets a new revision only if an item changed. `progress` is told how many were read after each batch.
+    A live document gets a new revision only if an item changed; who saved it is none. `progress` is told how many were read
+    after each batch.
     """
     report = ImportReport()
     for batch in _batches(_read(entries, report)):
         with file.write() as connection:
-            done = _save(connection, batch, clock())
+            done = _save(connection, batch, saving())
         for name in ("added", "updated", "deleted", "unchanged"):
             setattr(report, name, getattr(report, name) + getattr(done, name))
         _fail(report, done.failures)
@@ -125,26 +129,24 @@ def _batches(entries: Iterator[Entry]) -> Iterator[list[Entry]]:
         yield batch
 
 
-def _save(connection: Connection, batch: list[Entry], now_ms: int) -> ImportReport:
+def _save(connection: Connection, batch: list[Entry], saving: Saving) -> ImportReport:
     done = ImportReport()
     here = leaves_of_many(connection, [entry.unid for entry in batch if entry.unid is not None])
     shown = _conflict_documents(connection, [entry.unid for entry in batch if entry.unid and entry.unid not in here])
     gone = evicted_among(connection, [entry.unid for entry in batch if entry.unid and entry.unid not in here])
     limit: int = read_setting(connection, "ancestry-limit")
     size_max: int = read_setting(connection, "document-size-max")
-    writer = Writer(connection, now_ms)
+    writer = Writer(connection, saving.at_ms)
     for entry in batch:
         rows = here.get(entry.unid or "", [])
         try:
-            if entry.items is not None and len(entry.items) > size_max:
-                raise TooLarge(f"the document has {len(entry.items):,} bytes; the limit is {size_max:,}")
-            if entry.unid is not None and entry.items is not None:
-                check_access_list(entry.unid, entry.items)
+            if entry.items is not None:
+                entry = _saved(entry, entry.items, size_max, saving)
             if entry.unid in shown:
                 _check_conflict(entry, shown[entry.unid], done)
                 continue
             check_not_evicted(entry.unid or "", gone)
-            leaf = _next(entry, [row.leaf for row in rows], now_ms, limit, done)
+            leaf = _next(entry, [row.leaf for row in rows], saving, limit, done)
         except ReplicaError as error:
             done.failures.append(_failure(entry.line, error))
         else:
@@ -154,20 +156,37 @@ def _save(connection: Connection, batch: list[Entry], now_ms: int) -> ImportRepo
     return done
 
 
-def _next(entry: Entry, leaves: list[Leaf], now_ms: int, limit: int, done: ImportReport) -> Leaf | None:
+def _saved(entry: Entry, items: bytes, size_max: int, saving: Saving) -> Entry:
+    """The entry of a document with who saves it. `TooLarge`, `BadAccessList`."""
+    items = saved_by(saving.by, items)
+    check_size(items, size_max, "the document")
+    check_access_list(entry.unid or "", items)
+    return entry._replace(items=items)
+
+
+def _next(entry: Entry, leaves: list[Leaf], saving: Saving, limit: int, done: ImportReport) -> Leaf | None:
     """The leaf to write for an entry, None if nothing changed; counted in `done`."""
     shown = winner(leaves)
     live = shown is not None and not shown.deleted
-    unid = entry.unid or new_unid(now_ms)
-    if not entry.checked and entry.items == (shown.body if live and shown else None):
+    unid = entry.unid or new_unid(saving.at_ms)
+    if not entry.checked and _is_unchanged(entry.items, shown.body if live and shown else None):
         done.unchanged += 1
         return None
     base = entry.base if entry.checked or shown is None else shown.revision
     parents = parents_for(unid, leaves, base)
-    done.deleted += entry.items is None
-    done.updated += live and entry.items is not None
-    done.added += not live and entry.items is not None
-    return next_revision(unid, parents, entry.items or NOTHING, now_ms, limit, deleted=entry.items is None)
+    deleted = entry.items is None
+    items = entry.items or stub_by(saving.by, parents[0] if parents else None, NOTHING)
+    leaf = next_revision(unid, parents, items, saving.at_ms, limit, deleted)
+    done.deleted += deleted
+    done.updated += live and not deleted
+    done.added += not live and not deleted
+    return leaf
+
+
+def _is_unchanged(items: bytes | None, before: bytes | None) -> bool:
+    if items is None or before is None:
+        return items is before
+    return is_same(items, before)
 
 
 def _conflict_documents(connection: Connection, unids: list[str]) -> dict[str | None, Leaf]:
@@ -180,7 +199,7 @@ def _conflict_documents(connection: Connection, unids: list[str]) -> dict[str | 
 
 def _check_conflict(entry: Entry, leaf: Leaf, done: ImportReport) -> None:
     """A conflict document comes from an export. Unchanged it is nothing new; changed, a person has to say what it is."""
-    if entry.items != canonical(conflict_document(leaf).items):
+    if entry.items is None or not is_same(entry.items, canonical(conflict_document(leaf).items)):
         raise StaleRevision("this is the UNID of a conflict document", hint="Resolve the conflict, then import.")
     done.unchanged += 1
 

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, text
 from replica.canonical import Json
 from replica.conflict import check_leaf, policy_for, settle, unite
 from replica.errors import BadDocument, Corrupt, TooLarge
-from replica.leaf import NOTHING, Leaf
+from replica.leaf import Leaf
 from replica.revision import Ancestor, Revision
 from replica.rights import Rule
 from replica.store.leaves import Stored, Writer, leaves_of_many
@@ -28,6 +28,9 @@ _NOTE_REFUSAL = text("INSERT OR REPLACE INTO refused VALUES (:unid, :revision, :
 _HOW_MANY = text("SELECT count(*) FROM refused")
 _FORGET_REFUSAL = text("DELETE FROM refused WHERE unid = :unid AND revision = :revision")
 
+STUB_ROOM = (
+    2**12
+)  # bytes: a deletion stub of the largest document taken may name its readers, authors and who deleted it
 REFUSED_MAX = 100_000  # noted, and named in every greeting; who may bring nothing must not fill the disk with it
 
 
@@ -69,7 +72,7 @@ def _acceptable(connection: Connection, offered: Iterable[Leaf], tally: Tally) -
     size_max: int = read_setting(connection, "document-size-max")
     for leaf in offered:
         tally.bytes += len(leaf.body)
-        if len(leaf.body) > max(size_max, len(NOTHING)):
+        if len(leaf.body) > size_max + (STUB_ROOM if leaf.deleted else 0):
             tally.refuse(leaf, TooLarge.code)
         elif is_sound(leaf, tally):
             yield leaf

@@ -173,3 +173,24 @@ def test_attachments_are_not_supported_yet(hub: Path) -> None:
     assert (8, "not_supported") == (outcome.code, outcome.error["code"])
     done("put", hub, '{"_id": "x", "_attachments": {}}')
     assert {"_id", "_rev"} == done("get", hub, "x").value.keys()
+
+
+def test_whoever_saves_is_named_by_a_flag_or_a_variable(hub: Path, tmp_path: Path) -> None:
+    def saver(unid: str) -> list[str] | None:
+        named: list[str] | None = done("get", hub, unid).value.get("$UpdatedBy")
+        return named
+
+    done("put", hub, "a", '{"n":1}', "--user", "ann")
+    done("--user", "ann", "import", hub, "-", stdin='{"_id":"b"}')
+    done("put", hub, "c", "{}", REPLICA_USER="bob")
+    done("acl", hub, "set", "ann", "editor", REPLICA_USER="bob")
+    assert [["ann"], ["ann"], ["bob"], ["bob"]] == [saver(unid) for unid in ("a", "b", "c", "_design/access")]
+    done("get", hub, "a", REPLICA_USER="bob")
+    done("put", hub, "--replace", "a", '{"n":2}')
+    assert saver("a") is None, "what the former one saved is not this"
+    done("delete", hub, "b", "--user", "ann")
+    (stub,) = [each for each in done("export", hub, "--deleted").lines if "_deleted" in each]
+    assert ["ann"] == stub["$UpdatedBy"]
+    done("create", tmp_path / "new.db", REPLICA_USER="bob")
+    outcome = run("put", hub, "a", "{}", "--replace", "--user", "a:b", "--json")
+    assert (2, "bad_arguments") == (outcome.code, outcome.error["code"])

@@ -33,9 +33,11 @@ from replica.conflict import (
 )
 from replica.errors import Corrupt
 from replica.leaf import Leaf, closing_stub, next_revision
+from replica.naming import saved_by
 from replica.revision import WIDTH, Ancestor, Ancestry, Revision
 
 LIMIT = 1000
+SAVERS = "$UpdatedBy"
 seeds = st.integers(0, 2**32)
 
 
@@ -316,6 +318,13 @@ def test_leaves_of_equal_content_are_one_version() -> None:
     assert [[other], same[::-1]] == [version.leaves for version in found]
 
 
+def test_what_two_saved_alike_is_one_version() -> None:
+    first = saved({"a": 1})
+    alike = [saved(saved_as(by, {"a": 5}), first) for by in (None, "anna", "bob")]
+    (found,) = versions([*alike, deleted(first)])
+    assert sorted(alike) == sorted(found.leaves)
+
+
 def test_one_and_one_point_zero_are_two_versions() -> None:
     assert 2 == len(versions([saved({"a": 1}), saved({"a": 1.0})]))
 
@@ -325,7 +334,7 @@ def test_versions_hold_every_live_leaf_once(seed: int) -> None:
     leaves = some(random.Random(seed), history(seed))
     found = versions(leaves)
     assert sorted(live(leaves)) == sorted(itertools.chain(*(version.leaves for version in found)))
-    assert len(found) == len({version.shown.body for version in found})
+    assert len(found) == len({saved_by(None, version.shown.body) for version in found})
     if found:
         assert winner(leaves) is found[0].shown
 
@@ -375,6 +384,7 @@ def fork(seed: int) -> Fork:
                     items[name] = chance.choice([0, 1, 2])
                 if items.get(name, "gone") != before:
                     changed.add(name)
+            items = saved_as(chance.choice([None, "anna", "bob"]), items) if chance.random() < 0.3 else items
             leaf = saved(items, leaf, time_ms=chance.randrange(100))
         ends.append(leaf)
         changes.append(changed)
@@ -383,11 +393,21 @@ def fork(seed: int) -> Fork:
     return Fork(*ends, *changes)
 
 
+def saved_as(by: str | None, items: dict[str, Json]) -> dict[str, Json]:
+    """The items as somebody saves them."""
+    bare = {name: value for name, value in items.items() if name != SAVERS}
+    return bare if by is None else bare | {SAVERS: [by]}
+
+
 def expected_merge(side: Fork) -> dict[str, Json] | None:
-    """What a person would do: everybody's changes, or nothing if two changed the same item to different values."""
+    """What a person would do: everybody's changes, or nothing if two changed the same item to different values.
+
+    Who saved it are all who are named.
+    """
     x, y = side.a.items, side.b.items
-    merged: dict[str, Json] = {}
-    for name in x.keys() | y.keys():
+    savers = {name for items in (x, y) for name in items.get(SAVERS, [])}
+    merged: dict[str, Json] = {SAVERS: sorted(savers)} if savers else {}
+    for name in (x.keys() | y.keys()) - {SAVERS}:
         in_a, in_b = x.get(name, "gone"), y.get(name, "gone")
         if name in side.changed_a and name in side.changed_b and in_a != in_b:
             return None
@@ -428,7 +448,9 @@ def test_a_merge_keeps_the_marks_of_both_sides(seed: int) -> None:
     mine, theirs = side.a.read_marks() or {}, side.b.read_marks() or {}
     marks = merged.read_marks() or {}
     assert mine.keys() | theirs.keys() == marks.keys()
-    assert all(mark in (mine.get(name), theirs.get(name)) for name, mark in marks.items())
+    own = Ancestor.of(merged.revision)
+    assert all(mark in (mine.get(name), theirs.get(name)) for name, mark in marks.items() if name != SAVERS)
+    assert SAVERS not in merged.items or own == marks[SAVERS]
     for name in side.changed_b - side.changed_a:
         assert theirs[name] == marks[name]
 

@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from replica.access.people import check_name, check_password, check_role, groups_of, read_members, read_user, unite
+from replica.access.people import check_password, check_role, groups_of, read_members, read_user, unite
 from replica.access.principal import ANONYMOUS, Principal
 from replica.canonical import canonical
 from replica.errors import BadDocument, Corrupt, Mistake
 from replica.leaf import NOTHING, Leaf, next_revision
+from replica.naming import check_name
 
 
 @pytest.mark.parametrize("name", ["anna", "Anna Müller", "a@b.example", "x" * 200, "李", "group", "-", "a/b", "a_b"])

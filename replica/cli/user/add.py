@@ -32,8 +32,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, out: Terminal) -> int:
     """Do it; the exit code."""
-    from replica.access.people import check_name, check_role
+    from replica.access.people import check_role
     from replica.access.principal import ADMIN
+    from replica.naming import check_name
 
     name, roles = check_name(arguments.name), sorted({*arguments.role, *([ADMIN] if arguments.admin else [])})
     for role in arguments.role:

@@ -63,7 +63,7 @@ def _checked(call: Call, values: Sequence[Json]) -> list[dict[str, Json]]:
 
 def _save_new(call: Call, values: Sequence[Json]) -> list[tuple[dict[str, Json], Outcome]]:
     checked = _checked(call, values)
-    outcomes = writing.save_new(call.replica.file, call.replica.clock, checked, call.ruling)
+    outcomes = writing.save_new(call.replica, checked, call.ruling)
     return list(zip(checked, outcomes, strict=True))
 
 

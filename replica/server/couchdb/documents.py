@@ -74,27 +74,27 @@ async def remove(call: Call) -> Response:
     """Delete a document, or forget a local one."""
     unid = unid_of(call)
     said = _with_revision(call, {}).get("_rev")
-    file, clock = call.replica.file, call.replica.clock
+    replica = call.replica
     if unid.startswith(LOCAL):
         forget = kept.LocalEdit(unid, 0, None)
-        return _answered(call, await run_in_threadpool(kept.keep, file, forget), 200)
+        return _answered(call, await run_in_threadpool(kept.keep, replica.file, forget), 200)
     base = None if said is None else writing.revision_of(said)
-    saved = await run_in_threadpool(writing.delete_one, file, clock, unid, base, call.ruling)
+    saved = await run_in_threadpool(writing.delete_one, replica, unid, base, call.ruling)
     call.held.watch.notice()
     return _answered(call, saved, 200)
 
 
 async def _saved(call: Call, value: dict[str, Json]) -> Response:
-    file, clock = call.replica.file, call.replica.clock
+    replica = call.replica
     is_local = value["_id"].startswith(LOCAL)
     if is_local:
         await run_in_threadpool(call.demand, Need.NOTE)
     if call.flag("new_edits", True) or is_local:
-        (outcome,) = await run_in_threadpool(writing.save_new, file, clock, [value], call.ruling)
+        (outcome,) = await run_in_threadpool(writing.save_new, replica, [value], call.ruling)
         if isinstance(outcome, ReplicaError):
             raise outcome
     else:
-        for failure in await run_in_threadpool(writing.take_in, file, clock, [value], call.ruling):
+        for failure in await run_in_threadpool(writing.take_in, replica.file, replica.clock, [value], call.ruling):
             raise writing.error_for(failure)
         outcome = Saved(value["_id"], writing.said_revision(value))
     call.held.watch.notice()

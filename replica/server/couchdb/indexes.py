@@ -9,9 +9,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from replica.canonical import Json, canonical
-from replica.clock import Clock
 from replica.errors import BadRequest, NotFound, ReplicaError
 from replica.leaf import NOTHING
+from replica.replica import Replica
 from replica.revision import Revision
 from replica.selection import item_expression
 from replica.server.answers import answer
@@ -40,7 +40,7 @@ async def list_all(call: Call) -> Response:
 async def make(call: Call) -> Response:
     """Make an index."""
     index = index_asked(await call.json_object())
-    made = await run_in_threadpool(_make, call.replica.file, call.replica.clock, index, call.ruling)
+    made = await run_in_threadpool(_make, call.replica, index, call.ruling)
     call.held.watch.notice()
     return answer({"result": "created" if made else "exists", "id": index.design, "name": index.name})
 
@@ -48,8 +48,7 @@ async def make(call: Call) -> Response:
 async def remove(call: Call) -> Response:
     """Remove an index."""
     design = DESIGN + call.part("design").removeprefix(DESIGN)
-    file, clock = call.replica.file, call.replica.clock
-    await run_in_threadpool(_remove, file, clock, design, call.part("name"), call.ruling)
+    await run_in_threadpool(_remove, call.replica, design, call.part("name"), call.ruling)
     call.held.watch.notice()
     return answer({"ok": True})
 
@@ -60,8 +59,7 @@ async def remove_many(call: Call) -> Response:
     if not isinstance(designs, list) or not all(isinstance(design, str) for design in designs):
         raise BadRequest("`docids` is a list of design documents")
     call.check_count(len(designs), "design documents")
-    file, clock = call.replica.file, call.replica.clock
-    done, failed = await run_in_threadpool(_remove_many, file, clock, designs, call.ruling)
+    done, failed = await run_in_threadpool(_remove_many, call.replica, designs, call.ruling)
     call.held.watch.notice()
     return answer({"success": done, "fail": failed})
 
@@ -78,8 +76,8 @@ def partial_filter(file: SQLiteFile, use_index: Json) -> Json:
     return found[0].partial if found and found[0].partial else None
 
 
-def _make(file: SQLiteFile, clock: Clock, index: Index, ruling: Ruling) -> bool:
-    with file.write() as connection:
+def _make(replica: Replica, index: Index, ruling: Ruling) -> bool:
+    with replica.file.write() as connection:
         shown = winner_of(connection, index.design)
         items = {} if shown is None or shown.deleted else shown.items
         if items.get("language", "query") != "query":
@@ -88,7 +86,7 @@ def _make(file: SQLiteFile, clock: Clock, index: Index, ruling: Ruling) -> bool:
             return False
         views = {**views_of(items), index.name: index.view()}
         base = shown.revision if shown is not None and not shown.deleted else None
-        _save(file, clock, index.design, base, {**items, "language": "query", "views": views}, ruling)
+        _save(replica, index.design, base, {**items, "language": "query", "views": views}, ruling)
         if index.own_name in searching.indexes(connection):
             searching.drop_index(connection, index.own_name)
         names = [name for field in index.fields for name in field]
@@ -98,9 +96,9 @@ def _make(file: SQLiteFile, clock: Clock, index: Index, ruling: Ruling) -> bool:
         return True
 
 
-def _remove(file: SQLiteFile, clock: Clock, design: str, name: str | None, ruling: Ruling) -> None:
+def _remove(replica: Replica, design: str, name: str | None, ruling: Ruling) -> None:
     """Remove one index, or all of the design document."""
-    with file.write() as connection:
+    with replica.file.write() as connection:
         shown = winner_of(connection, design)
         items = {} if shown is None or shown.deleted else shown.items
         found = [index for index in defined(design, items) if name in (None, index.name)]
@@ -108,31 +106,29 @@ def _remove(file: SQLiteFile, clock: Clock, design: str, name: str | None, rulin
             raise NotFound("missing")
         gone = {index.name for index in found}
         views = {key: view for key, view in views_of(items).items() if key not in gone}
-        _save(file, clock, design, shown.revision, {**items, "views": views} if views else None, ruling)
+        _save(replica, design, shown.revision, {**items, "views": views} if views else None, ruling)
         for index in found:
             if index.own_name in searching.indexes(connection):
                 searching.drop_index(connection, index.own_name)
 
 
 def _remove_many(
-    file: SQLiteFile, clock: Clock, designs: list[str], ruling: Ruling
+    replica: Replica, designs: list[str], ruling: Ruling
 ) -> tuple[list[dict[str, Json]], list[dict[str, Json]]]:
     done, failed = [], []
     for design in designs:
         try:
-            _remove(file, clock, DESIGN + design.removeprefix(DESIGN), None, ruling)
+            _remove(replica, DESIGN + design.removeprefix(DESIGN), None, ruling)
             done.append({"id": design, "ok": True})
         except ReplicaError as error:
             failed.append({"id": design, "error": str(error)})
     return done, failed
 
 
-def _save(
-    file: SQLiteFile, clock: Clock, unid: str, base: Revision | None, items: dict[str, Json] | None, ruling: Ruling
-) -> None:
+def _save(replica: Replica, unid: str, base: Revision | None, items: dict[str, Json] | None, ruling: Ruling) -> None:
     edit = Edit(unid, base, NOTHING if items is None else canonical(items), items is None)
-    with file.write() as connection:
-        (outcome,) = save_edits(connection, [edit], clock(), ruling(connection))
+    with replica.file.write() as connection:
+        (outcome,) = save_edits(connection, [edit], replica.saving, ruling(connection))
     if isinstance(outcome, ReplicaError):
         raise outcome
 

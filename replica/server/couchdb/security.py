@@ -69,7 +69,7 @@ def _change(call: Call, value: dict[str, Json], security: Security) -> None:
             return
         body = canonical({**items, "entries": entries, AS_SAID: value})
         edit = Edit(ACCESS_LIST, leaves[0].revision if leaves else None, body, False)
-        (outcome,) = save_edits(connection, [edit], call.replica.clock(), call.ruling(connection))
+        (outcome,) = save_edits(connection, [edit], call.replica.saving, call.ruling(connection))
         if isinstance(outcome, ReplicaError):
             raise outcome
 

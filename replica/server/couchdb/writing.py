@@ -23,6 +23,7 @@ from replica.errors import (
     TooLarge,
 )
 from replica.leaf import NOTHING, Leaf
+from replica.replica import Replica
 from replica.revision import Revision
 from replica.server.couchdb.kept import LOCAL, LocalEdit, Outcome, Saved, keep_each, local_edit_of
 from replica.store.access_list import Ruling
@@ -100,7 +101,7 @@ def edit_of(value: dict[str, Json], unid: str) -> Edit:
     return Edit(unid, None if said is None else revision_of(said), body_of(items), deleted)
 
 
-def save_new(file: SQLiteFile, clock: Clock, values: Sequence[dict[str, Json]], ruling: Ruling) -> list[Outcome]:
+def save_new(replica: Replica, values: Sequence[dict[str, Json]], ruling: Ruling) -> list[Outcome]:
     """Make a new revision of each document, in one transaction; in the place of each, what became of it.
 
     Each is what `check_members` returned, with a UNID from `checked_unid`. Refused by itself: `StaleRevision`,
@@ -113,11 +114,11 @@ def save_new(file: SQLiteFile, clock: Clock, values: Sequence[dict[str, Json]], 
             wishes.append(local_edit_of(value) if is_local else edit_of(value, value["_id"]))
         except AttachmentsNotSupported as error:
             wishes.append(error)
-    with file.write() as connection:
+    with replica.file.write() as connection:
         edits = [wish for wish in wishes if isinstance(wish, Edit)]
-        results = save_edits(connection, edits, clock(), ruling(connection))
+        results = save_edits(connection, edits, replica.saving, ruling(connection))
         made = iter(results)
-        return [_outcome(next(made)) if isinstance(wish, Edit) else keep_each(file, wish) for wish in wishes]
+        return [_outcome(next(made)) if isinstance(wish, Edit) else keep_each(replica.file, wish) for wish in wishes]
 
 
 def _outcome(result: Leaf | ReplicaError) -> Outcome:
@@ -132,9 +133,9 @@ def with_unid(value: dict[str, Json], clock: Clock) -> dict[str, Json]:
     return value
 
 
-def delete_one(file: SQLiteFile, clock: Clock, unid: str, base: Revision | None, ruling: Ruling) -> Saved:
+def delete_one(replica: Replica, unid: str, base: Revision | None, ruling: Ruling) -> Saved:
     """Write the deletion stub that follows `base`. `NotFound` if there is no document, `StaleRevision`, `NotAllowed`."""
-    with file.write() as connection:
+    with replica.file.write() as connection:
         rule = ruling(connection)
         leaves = [row.leaf for row in leaves_of(connection, unid)]
         check_seen(rule, leaves)
@@ -144,7 +145,7 @@ def delete_one(file: SQLiteFile, clock: Clock, unid: str, base: Revision | None,
         if base is None:
             raise StaleRevision("Document update conflict.")
         edit = Edit(unid, base, NOTHING, True)
-        outcome = _outcome(save_edits(connection, [edit], clock(), rule)[0])
+        outcome = _outcome(save_edits(connection, [edit], replica.saving, rule)[0])
     if isinstance(outcome, ReplicaError):
         raise outcome
     return outcome

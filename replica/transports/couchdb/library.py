@@ -13,6 +13,7 @@ from replica.canonical import Json, parse
 from replica.changes import Page
 from replica.errors import AttachmentsNotSupported, NotAllowed
 from replica.leaf import NOTHING, Leaf
+from replica.naming import saved_by
 from replica.revision import Revision
 from replica.store.sessions import START, Position
 from replica.transports.couchdb.documents import Found
@@ -155,9 +156,11 @@ class Library:
         }
 
     def _made(self, unid: str, answer: bytes, *, deleted: bool, items: bytes) -> Leaf:
-        saved = understand(self.web, answer, Saved)
-        leaf, _ = couchdb.from_json({"_id": unid, "_rev": saved.rev, "_deleted": deleted, **parse(items)})
-        return leaf
+        """What was saved: if its revision proves that, with who saved it, which a server of ours adds."""
+        head = {"_id": unid, "_rev": understand(self.web, answer, Saved).rev, "_deleted": deleted}
+        each = (couchdb.from_json({**head, **parse(saved_by(by, items))})[0] for by in (None, self.web.address.user))
+        sent = next(each)
+        return sent if sent.verified else next((leaf for leaf in each if leaf.verified), sent)
 
     def _leaf(self, text: bytes) -> Leaf:
         try:
