@@ -14,8 +14,8 @@ class Level(IntEnum):
     NONE = 0
     DEPOSITOR = 1  # adds documents, reads none
     READER = 2
-    AUTHOR = 3  # reads all, adds documents
-    EDITOR = 4  # and changes them
+    AUTHOR = 3  # reads all, adds documents and changes their own
+    EDITOR = 4  # changes all
     DESIGNER = 5  # design documents too
     MANAGER = 6  # and the access list
 
@@ -30,7 +30,6 @@ _AT_MOST: dict[Level, tuple[str, ...]] = {
     Level.NONE: (),
     Level.DEPOSITOR: ("create",),
     Level.READER: ("replicate",),
-    Level.AUTHOR: ("create", "replicate"),
 }
 
 

@@ -67,13 +67,18 @@ class Sight:
 
 
 def sight_of(who: Who, roles: frozenset[str]) -> Sight:
-    """Somebody as single documents name them. `roles`: those that the access list of the database gives them."""
+    """What somebody sees. `roles`: those that the access list of the database gives them."""
+    return Sight(names_of(who, roles))
+
+
+def names_of(who: Who, roles: frozenset[str]) -> frozenset[str]:
+    """Somebody as single documents name them. `roles`: as for `sight_of`."""
     names = {GROUP + group for group in who.groups} | {ROLE + role for role in who.roles | roles}
     if who.name is None:
         names.add(ANONYMOUS)
     elif who.name not in (ANONYMOUS, DEFAULT) and ":" not in who.name:
         names.add(who.name)
-    return Sight(frozenset(names))
+    return frozenset(names)
 
 
 def said_in(leaf: Leaf) -> Said | None:

@@ -25,7 +25,7 @@ def ruling_by(who: Who, rights_of: Callable[[InForce], Rights]) -> Ruling:
 
     def ruling(connection: Connection) -> Rule | None:
         rights = rights_of(read_in_force(connection))
-        rule = rule_of(rights)
+        rule = rule_of(rights, who)
         return InSight(sight_of(who, rights.roles), rule) if has_readers(connection) else rule
 
     return ruling

@@ -241,19 +241,19 @@ MAY: dict[Level, set[str]] = {
 
 @pytest.mark.parametrize("level", Level)
 def test_a_level_lets_these_documents_in(level: Level) -> None:
-    let_in = {unid for unid in (NEW, THERE, DESIGN, LIST) if refusal(Rights(level), *brought(unid)) is None}
+    let_in = {unid for unid in (NEW, THERE, DESIGN, LIST) if refusal(Rights(level), ANNA, *brought(unid)) is None}
     assert MAY[level] == let_in
     for unid in (THERE, DESIGN, LIST):
         before, _ = brought(unid)
-        assert (unid in MAY[level]) == (refusal(Rights(level), before, stub(*before, unid=unid)) is None)
+        assert (unid in MAY[level]) == (refusal(Rights(level), ANNA, before, stub(*before, unid=unid)) is None)
         assert (unid in MAY[level] or (unid == THERE and NEW in MAY[level])) == (
-            refusal(Rights(level), [], before[0]) is None
+            refusal(Rights(level), ANNA, [], before[0]) is None
         ), "a new one"
 
 
 def test_who_may_only_add_brings_no_deletion_of_what_was_never_here() -> None:
     for level in (Level.DEPOSITOR, Level.AUTHOR):
-        assert "not_allowed" == refusal(Rights(level), [], stub(unid=NEW))
+        assert "not_allowed" == refusal(Rights(level), ANNA, [], stub(unid=NEW))
 
 
 def test_a_denied_privilege_is_denied_at_every_level() -> None:
@@ -261,18 +261,18 @@ def test_a_denied_privilege_is_denied_at_every_level() -> None:
     gone, next_one = stub(first, unid=NEW), leaf({"n": 2}, first, unid=NEW)
     for level in (Level.EDITOR, Level.DESIGNER, Level.MANAGER):
         no_new, no_end = (Rights(level, denied=frozenset({name})) for name in ("create", "delete"))
-        assert [None, "not_allowed"] == [refusal(each, [first], gone) for each in (no_new, no_end)]
-        assert ["not_allowed", None] == [refusal(each, [], first) for each in (no_new, no_end)]
-        assert [None, None] == [refusal(each, [first], next_one) for each in (no_new, no_end)]
+        assert [None, "not_allowed"] == [refusal(each, ANNA, [first], gone) for each in (no_new, no_end)]
+        assert ["not_allowed", None] == [refusal(each, ANNA, [], first) for each in (no_new, no_end)]
+        assert [None, None] == [refusal(each, ANNA, [first], next_one) for each in (no_new, no_end)]
         back = leaf({"n": 3}, gone, unid=NEW)
-        assert "not_allowed" == refusal(no_new, [gone], back), "bringing it back makes it again"
+        assert "not_allowed" == refusal(no_new, ANNA, [gone], back), "bringing it back makes it again"
     for level in (Level.DEPOSITOR, Level.AUTHOR):
-        assert "not_allowed" == refusal(Rights(level, denied=frozenset({"create"})), [], first)
+        assert "not_allowed" == refusal(Rights(level, denied=frozenset({"create"})), ANNA, [], first)
 
 
 def test_for_whom_nothing_is_forbidden_there_is_no_rule() -> None:
-    assert None is rule_of(ALL_RIGHTS)
-    assert None is not rule_of(Rights(Level.MANAGER, denied=frozenset({"delete"})))
+    assert None is rule_of(ALL_RIGHTS, ANNA)
+    assert None is not rule_of(Rights(Level.MANAGER, denied=frozenset({"delete"})), ANNA)
 
 
 def test_privileges_are_those_that_the_level_brings() -> None:
@@ -280,6 +280,5 @@ def test_privileges_are_those_that_the_level_brings() -> None:
     assert shown["none"] == []
     assert shown["depositor"] == ["create"]
     assert shown["reader"] == ["replicate"]
-    assert shown["author"] == ["create", "replicate"]
-    assert shown["editor"] == shown["manager"] == list(PRIVILEGES)
+    assert shown["author"] == shown["editor"] == shown["manager"] == list(PRIVILEGES)
     assert ["create"] == Rights(Level.EDITOR, denied=frozenset({"delete", "replicate"})).privileges
