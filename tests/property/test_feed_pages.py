@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,7 +14,7 @@ from replica import couchdb
 from replica.engine.peer import Batch
 from replica.selection import compile_selector
 from replica.server.catalogue import Held
-from replica.server.couchdb.feed import Feed
+from replica.server.couchdb.feed import PAGE, Feed, Rows
 from replica.server.couchdb.wanted_changes import Choice, Wanted
 from replica.store.leaves import leaves_of
 from replica.store.sessions import Session
@@ -21,7 +22,6 @@ from tests.property.machine import histories
 from tests.property.test_foreign import FAMILY, LIMIT
 
 UNIDS = ["a", "b", "c", "d", "_design/e"]
-FOR_EVER = 2**63 - 1
 
 arrivals = st.lists(st.tuples(st.sampled_from(UNIDS), st.integers(0, len(FAMILY) - 1)), max_size=20)
 choices = st.one_of(
@@ -44,15 +44,55 @@ def wanted(
 def read(held: Held, asked: Wanted) -> tuple[list[Any], str, int]:
     """The rows of one answer, `last_seq` and `pending`."""
     feed = Feed(held.replica.file, held.pending, asked)
-    position, until = feed.start()
+    position = feed.start()
     left, rows = asked.limit, []
     while True:
-        page = feed.page(position, until, left)
+        page = feed.page(position, left)
         rows += [json.loads(row) for _, row in page.rows]
         left = None if left is None else left - len(page.rows)
         position = page.position
         if page.last or left == 0:
             return rows, *feed.end(position)
+
+
+@pytest.mark.parametrize("choice", [Choice(), Choice(unids=["hot", "d0"]), Choice(selector=compile_selector({"n": 0}))])
+def test_what_moves_on_while_it_is_told_is_told(choice: Choice) -> None:
+    """A replication that stops at the end of the answer has all that was there when it began."""
+    with replica.create(":memory:") as db:
+        hot = db.put({"n": 0}, unid="hot")
+        db.put_many(replica.Document({"n": 0}, unid=f"d{n}") for n in range(PAGE + 1))
+        feed = Feed(db.file, Held(db).pending, wanted("0", None, False, True, False, choice))
+        page, told = Rows([], feed.start(), False), []
+        while not page.last:
+            hot = db.put(hot)
+            page = feed.page(page.position, None)
+            told += [json.loads(row) for _, row in page.rows]
+        assert str(hot.revision) in [change["rev"] for row in told for change in row["changes"]]
+        assert feed.end(page.position)[0].startswith(f"{db.update_sequence}-")
+
+
+def test_all_that_moves_on_while_it_is_told_is_told() -> None:
+    with replica.create(":memory:") as db:
+        db.put_many(replica.Document({"n": 0}, unid=f"d{n:04}") for n in range(3 * PAGE))
+        feed = Feed(db.file, Held(db).pending, wanted("0", None, False, True, False, Choice()))
+        page = feed.page(feed.start(), None)
+        told = [json.loads(row)["id"] for _, row in page.rows]
+        db.put_many([document for document in db.documents() if document.unid not in told])
+        while not page.last:
+            page = feed.page(page.position, None)
+            told += [json.loads(row)["id"] for _, row in page.rows]
+        assert told == [f"d{n:04}" for n in range(3 * PAGE)]
+
+
+def test_who_writes_faster_does_not_make_it_endless() -> None:
+    with replica.create(":memory:") as db:
+        db.put_many({} for _ in range(PAGE + 1))
+        feed = Feed(db.file, Held(db).pending, wanted("0", None, False, True, False, Choice()))
+        page, pages = Rows([], feed.start(), False), 0
+        while not page.last:
+            db.put_many({} for _ in range(PAGE + 1))
+            page, pages = feed.page(page.position, None), pages + 1
+        assert 3 <= pages <= 6
 
 
 @histories(100)

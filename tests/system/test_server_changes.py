@@ -144,7 +144,7 @@ def test_no_rows_are_told_for_limit_zero_only_how_many_there_would_be(client: ht
     assert feed(client, since="4", limit=0)["last_seq"].startswith("4-")
 
 
-def test_a_long_feed_is_told_as_of_one_moment(client: httpx2.Client, db: Replica) -> None:
+def test_a_long_feed_tells_all_that_was_there(client: httpx2.Client, db: Replica) -> None:
     fill(db, 3000)
     with client.stream("GET", "/db/_changes") as streamed:
         chunks = streamed.iter_bytes()
@@ -153,9 +153,8 @@ def test_a_long_feed_is_told_as_of_one_moment(client: httpx2.Client, db: Replica
             db.delete(f"d{n:04}")
         text += b"".join(chunks)
     first = json.loads(text)
-    assert len(ids(first)) == len(set(ids(first)))
+    assert set(ids(first)) == {f"d{n:04}" for n in range(3000)}
     then = feed(client, since=first["last_seq"])
-    assert set(ids(first)) | set(ids(then)) == {f"d{n:04}" for n in range(3000)}
     assert sum("deleted" in row for row in then["results"]) + sum("deleted" in row for row in first["results"]) == 429
 
 

@@ -22,15 +22,14 @@ from replica.server.watching import Watch
 
 HELD_CHUNKS = 3  # an answer of no more goes out in one piece, with its length: the opening, a page, the end
 LOOK_S = 10.0  # how often it is looked whether whoever waits still sees the same
-_FOR_EVER = 2**63 - 1
 
 
 async def changes(call: Call) -> Response:
     """The feed of a database."""
     asked = await wanted(call)
     feed = await run_in_threadpool(Feed, call.replica.file, call.held.pending, asked)
-    position, newest = await run_in_threadpool(feed.start)
-    chunks = _chunks(feed, asked, call.held.watch, position, newest)
+    position = await run_in_threadpool(feed.start)
+    chunks = _chunks(feed, asked, call.held.watch, position)
     media_type = form_of(asked.feed).media_type
     if asked.feed != "normal":
         return Streamed(chunks, media_type, {"Cache-Control": f"no-cache, {AS_IT_IS}"})
@@ -50,14 +49,14 @@ async def _all(held: list[bytes], chunks: AsyncGenerator[bytes]) -> AsyncGenerat
             yield chunk
 
 
-async def _chunks(feed: Feed, wanted: Wanted, watch: Watch, position: int, until: int) -> AsyncGenerator[bytes]:
-    """The answer, piece by piece. What is there already is told as of one moment: who writes faster cannot make it endless."""
+async def _chunks(feed: Feed, wanted: Wanted, watch: Watch, position: int) -> AsyncGenerator[bytes]:
+    """The answer, piece by piece."""
     form, pace = form_of(wanted.feed), Pace(wanted)
     left, waited = wanted.limit, False
     yield form.opening
     try:
         while True:
-            page = await run_in_threadpool(feed.page, position, until, left)
+            page = await run_in_threadpool(feed.page, position, left)
             position = page.position
             if page.rows:
                 yield form.rows(page)
@@ -77,7 +76,7 @@ async def _chunks(feed: Feed, wanted: Wanted, watch: Watch, position: int, until
                     yield form.beat
             if watch.ended or pace.is_over:
                 break
-            waited, until = True, _FOR_EVER
+            waited = True
         last_seq, pending = await run_in_threadpool(feed.end, position)
     except ReplicaError as error:
         if not watch.ended and not isinstance(error, Replaced):

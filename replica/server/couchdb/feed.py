@@ -25,7 +25,7 @@ PAGE_BYTES = 4 * 2**20  # of documents, where they are read
 
 
 class Rows(NamedTuple):
-    """A part of the answer. `position`: what to go on from; `last`: there was no more when it was read."""
+    """A part of the answer. `position`: what to go on from; `last`: all that was there when the answer began has been told."""
 
     rows: list[tuple[str, bytes]]  # the place, and the row as JSON
     position: int
@@ -33,7 +33,7 @@ class Rows(NamedTuple):
 
 
 class _Part(NamedTuple):
-    """A part of the replica's feed, before it is known what of it is wanted; as `Rows`."""
+    """A part of the replica's feed, before it is known what of it is wanted. `last`: there was no more when it was read."""
 
     entries: Sequence[Entry]
     position: int
@@ -51,20 +51,23 @@ class Feed:
         self._since = self._passed = 0  # where the client was, and how many documents of the feed were passed since
         self._instance = ""
         self._told = 0  # rows
+        self._until = 0  # how far what was there when it began reaches, and what of it has moved on since
+        self._follows = False
 
-    def start(self) -> tuple[int, int]:
-        """Where the client wants to go on from, and the present update sequence."""
+    def start(self) -> int:
+        """Where the client wants to go on from."""
         with self._file.read() as connection:
             newest = update_sequence(connection)
             identity = self._identity(connection)
         since = sequences.number_of(self._wanted.since, identity.all_ids, self._sight_id, newest)
-        self._since = since
-        return (newest + 1 if self._wanted.descending else since), newest
+        self._since, self._until = since, newest
+        return newest + 1 if self._wanted.descending else since
 
-    def page(self, position: int, until: int, left: int | None) -> Rows:
-        """At most `left` rows that come after `position` and not after `until`, of one moment."""
+    def page(self, position: int, left: int | None) -> Rows:
+        """At most `left` rows that come after `position`, of one moment."""
         with self._file.read() as connection:
-            entries, reached, last = self._entries(connection, position, until, left)
+            entries, reached, last = self._entries(connection, position, left)
+            last = last or (not self._wanted.descending and self._is_told(connection, reached))
             self._identity(connection)
             leaves = self._leaves(connection, entries)
         self.check_sight()
@@ -86,6 +89,16 @@ class Feed:
             position = min(position, newest)
             pending = 0 if self._wanted.descending else self._ahead(connection, newest, position)
         return self.place(position), pending
+
+    def _is_told(self, connection: Any, reached: int) -> bool:
+        """Whether all that was there when it began has been told.
+
+        A document that changes while others are told moves on, to at most what is the newest place when the newest of the
+        beginning is reached. Who writes faster than this reads does not make it endless.
+        """
+        if reached >= self._until and not self._follows:
+            self._follows, self._until = True, update_sequence(connection)
+        return reached >= self._until
 
     def check_sight(self) -> None:
         """Refuse (`Replaced`) to go on for whoever sees other documents than when it began: they begin anew."""
@@ -109,33 +122,29 @@ class Feed:
 
     # -- what is read
 
-    def _entries(self, connection: Any, position: int, until: int, left: int | None) -> _Part:
+    def _entries(self, connection: Any, position: int, left: int | None) -> _Part:
         if left == 0:
             return _Part([], position, False)
         read = self._looked_up if self._wanted.choice.is_looked_up else self._walked
-        part = read(connection, position, until, left)
+        part = read(connection, position, left)
         few = self._that_fit(part.entries)
         return part if few == len(part.entries) else _Part(part.entries[:few], part.entries[few - 1].sequence, False)
 
-    def _looked_up(self, connection: Any, position: int, until: int, left: int | None) -> _Part:
+    def _looked_up(self, connection: Any, position: int, left: int | None) -> _Part:
         choice = self._wanted.choice
         unids = changes.unids_starting(connection, choice.prefix) if choice.prefix else choice.unids or []
         entries = changes.changes_of(connection, unids)
-        until = min(until, update_sequence(connection))
+        newest = update_sequence(connection)
         if not self._wanted.descending:
-            return _Part([entry for entry in entries if position < entry.sequence <= until], until, True)
+            return _Part([entry for entry in entries if entry.sequence > position], max(position, newest), True)
         entries = [entry for entry in reversed(entries) if entry.sequence < position]
-        return _Part(entries, entries[-1].sequence if entries else min(position, until), True)
+        return _Part(entries, entries[-1].sequence if entries else min(position, newest), True)
 
-    def _walked(self, connection: Any, position: int, until: int, left: int | None) -> _Part:
+    def _walked(self, connection: Any, position: int, left: int | None) -> _Part:
         count = PAGE if left is None or self._wanted.choice.selector else min(PAGE, left)
-        if self._wanted.descending:
-            page = changes.changes_before(connection, position, count)
-            return _Part(page.entries, page.position.number, page.last)
-        page = changes.changes_since(connection, position, count)
-        if page.position.number < until:
-            return _Part(page.entries, page.position.number, page.last)
-        return _Part([entry for entry in page.entries if entry.sequence <= until], until, True)
+        walk = changes.changes_before if self._wanted.descending else changes.changes_since
+        page = walk(connection, position, count)
+        return _Part(page.entries, page.position.number, page.last)
 
     def _that_fit(self, entries: Sequence[Entry]) -> int:
         """How many of them to read at once."""
