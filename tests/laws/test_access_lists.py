@@ -9,6 +9,9 @@ import pytest
 
 import replica
 from replica.errors import BadAccessList, NotAllowed
+from replica.rights import checked_entry
+from replica.transports.connecting import peer_at, web_at
+from replica.transports.network import Network
 from tests.hubs import LIST, SCHEMES, Hub, entries, hub
 
 
@@ -112,6 +115,58 @@ def test_law_8_a_depositor_learns_nothing_of_what_is_there(tmp_path: Path) -> No
         row = made.ask("box", "POST", "/_bulk_docs", {"docs": [{"_id": "_local/x"}]})
         assert 403 == row.status_code
         assert 403 == made.ask("box", "POST", "/_revs_diff", {}).status_code
+
+
+@pytest.mark.parametrize("level", ["depositor", "author", "editor"])
+@pytest.mark.parametrize("before", ["depositor", "author"])
+def test_law_8_what_was_refused_to_who_may_only_add_is_offered_again(before: str, level: str, tmp_path: Path) -> None:
+    """By itself, whatever they may read; also where nothing else is new."""
+    with hub(tmp_path, "box") as made, replica.open(made.path) as there:
+        there.put({"by": "hub"}, unid="old")
+
+        def grant(level: str, *deny: str) -> None:
+            listed = there.get(LIST, None) or replica.Document({}, unid=LIST)
+            listed.items = {"entries": [checked_entry("box", level, deny=deny).to_json()]}
+            there.put(listed)
+
+        with laptop_of(made, tmp_path, "") as laptop:
+            laptop.put({"n": 1}, unid="new")
+            changed = laptop.get("old")
+            changed["by"] = "box"
+            laptop.put(changed)
+            grant(before, "create")
+            for _ in range(2):
+                done = made.push(laptop, "box")
+                assert ({"not_allowed": 2}, 0) == (done.refused, done.added)
+                assert {"new", "old"} == {failure.unid for failure in done.failures}
+                assert [("new", "not_allowed"), ("old", "not_allowed")] == made.refused()
+            grant(level)
+            done = made.push(laptop, "box")
+            expected = {} if level == "editor" else {"not_allowed": 1}
+            assert (expected, 1) == (done.refused, done.added)
+            assert {"n": 1} == there.get("new").items
+            assert ("box" if level == "editor" else "hub") == there.get("old")["by"]
+            assert [("old", "not_allowed")] * len(expected) == made.refused()
+
+
+def test_law_8_a_depositor_is_told_of_no_refusals_but_those_of_what_they_offered(tmp_path: Path) -> None:
+    with hub(tmp_path, "box", "other") as made:
+        made.grant(box="depositor", other="reader")
+        for name in ("box", "other"):
+            with laptop_of(made, tmp_path, "", name) as laptop:
+                laptop.put({}, unid=f"of {name}")
+                if name == "box":
+                    laptop.delete(LIST)
+                made.push(laptop, name)
+        assert {LIST, "of other"} == {unid for unid, _ in made.refused()}
+        web = web_at(f"{made.url}/db", Network(token=made.token("box")))
+        try:
+            peer = peer_at(web)
+            with replica.open(tmp_path / "box-native.db") as laptop:
+                assert [LIST] == peer.greet(laptop.end().greet(None)).refused
+            assert [] == peer.greet(None).refused
+        finally:
+            web.close()
 
 
 def test_law_1_two_managers_who_clash_leave_everybody_what_both_give(tmp_path: Path) -> None:

@@ -15,8 +15,10 @@ class Depository(DirectPeer):
         super().__init__(peer.file, peer.clock, peer.ruling)
 
     def greet(self, other: Greeting | None, dry_run: bool = False) -> Greeting:
-        """Who this is, without the UNIDs of what was refused: others may have offered that. By whose eyes means nothing."""
-        return super().greet(other, dry_run)._replace(refused=[], token="")
+        """Who this is. Of what was refused it names what the asker offered, as to all who do not see everything; by whose
+        eyes means nothing.
+        """
+        return super().greet(other, dry_run)._replace(token="")
 
     def withheld(self, held: list[tuple[str, list[Revision]]]) -> Withheld:
         """Nothing: of what is here a depositor has had nothing."""
