@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from replica.canonical import Json, parse
-from replica.errors import BadRequest, TooLarge, UnsupportedMediaType
+from replica.errors import BadRequest, ReplicaError, TooLarge, UnsupportedMediaType
 from replica.replica import Replica
 from replica.rights import Rights, Sight, sight_of
 from replica.server.catalogue import Held
@@ -62,6 +62,17 @@ class Call:
     def demand(self, need: Need) -> None:
         """Refuse (`NotAllowed`, `NotAuthenticated`) what goes beyond what the endpoint needs. For a thread."""
         self.visit.demand(need, self.part("db"), self.server.catalogue.access_list)
+
+    def may_go_on(self) -> bool:
+        """Whether whoever asks still may: what is read before this is asked is theirs to have. For a thread.
+
+        If not, the gate sends them away within seconds, and until then they are told nothing more.
+        """
+        try:
+            self.visit.check_again()
+        except ReplicaError:
+            return False
+        return True
 
     @property
     def rights(self) -> Rights:

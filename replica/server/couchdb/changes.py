@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
@@ -11,16 +12,16 @@ from starlette.responses import Response
 from replica.errors import Replaced, ReplicaError
 from replica.server.call import Call
 from replica.server.compressed import AS_IT_IS
-from replica.server.couchdb.feed import Feed
+from replica.server.couchdb.feed import Feed, Rows
 from replica.server.couchdb.feed_forms import form_of
 from replica.server.couchdb.feed_pace import Pace
 from replica.server.couchdb.wanted_changes import Wanted, wanted
 from replica.server.endpoint import Endpoint
 from replica.server.gate.rights import Need
 from replica.server.streaming import Streamed
-from replica.server.watching import Watch
 
 HELD_CHUNKS = 3  # an answer of no more goes out in one piece, with its length: the opening, a page, the end
+HELD_BACK_S = 0.2  # before it is asked again of somebody whom the gate is about to send away
 LOOK_S = 10.0  # how often it is looked whether whoever waits still sees the same
 
 
@@ -29,7 +30,7 @@ async def changes(call: Call) -> Response:
     asked = await wanted(call)
     feed = await run_in_threadpool(Feed, call.replica.file, call.held.pending, asked)
     position = await run_in_threadpool(feed.start)
-    chunks = _chunks(feed, asked, call.held.watch, position)
+    chunks = _chunks(call, feed, asked, position)
     media_type = form_of(asked.feed).media_type
     if asked.feed != "normal":
         return Streamed(chunks, media_type, {"Cache-Control": f"no-cache, {AS_IT_IS}"})
@@ -49,14 +50,17 @@ async def _all(held: list[bytes], chunks: AsyncGenerator[bytes]) -> AsyncGenerat
             yield chunk
 
 
-async def _chunks(feed: Feed, wanted: Wanted, watch: Watch, position: int) -> AsyncGenerator[bytes]:
+async def _chunks(call: Call, feed: Feed, wanted: Wanted, position: int) -> AsyncGenerator[bytes]:
     """The answer, piece by piece."""
-    form, pace = form_of(wanted.feed), Pace(wanted)
+    form, pace, watch = form_of(wanted.feed), Pace(wanted), call.held.watch
     left, waited = wanted.limit, False
     yield form.opening
     try:
         while True:
-            page = await run_in_threadpool(feed.page, position, left)
+            page = await run_in_threadpool(_page, call, feed, position, left)
+            if page is None:
+                await asyncio.sleep(HELD_BACK_S)
+                continue
             position = page.position
             if page.rows:
                 yield form.rows(page)
@@ -83,6 +87,12 @@ async def _chunks(feed: Feed, wanted: Wanted, watch: Watch, position: int) -> As
             raise
         last_seq, pending = feed.place(position), None  # the database is gone or another one, or other eyes look at it
     yield form.closing(last_seq, pending)
+
+
+def _page(call: Call, feed: Feed, position: int, left: int | None) -> Rows | None:
+    """The next rows. None if whoever asks may not have them: they may be of what was written after the right was taken."""
+    page = feed.page(position, left)
+    return page if not page.rows or call.may_go_on() else None
 
 
 PARAMETERS = (

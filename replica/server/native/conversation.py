@@ -153,7 +153,10 @@ async def changes_in_time(call: Call) -> Response:
     say = message.understood(QUESTIONS["changes"])
     if say.wait_s > 0:
         await call.held.watch.newer(say.since.number, min(say.wait_s, WAIT_S_MAX))
-    return await run_in_threadpool(_answer, call, "changes", changes, message)
+    response = await run_in_threadpool(_answer, call, "changes", changes, message)
+    if say.wait_s > 0:  # the right may have gone meanwhile
+        await run_in_threadpool(call.visit.check_again)
+    return response
 
 
 async def unknown(call: Call) -> Response:
