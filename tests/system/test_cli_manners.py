@@ -351,7 +351,7 @@ def test_while_it_waits_for_changes_what_was_done_both_ways_stands_there(hub: Pa
             shown += os.read(mine, 65536).decode()
         process.send_signal(signal.SIGINT)
         shown += drained(mine)
-    assert 0 == process.returncode
+    assert 130 == process.returncode
     assert "waiting for changes; pull 3 done; push 5 done" in shown
 
 
