@@ -228,7 +228,7 @@ def test_law_3_a_merge_was_saved_by_both_wherever_it_is_made(tmp_path: Path) -> 
 # -- on a server
 
 
-def test_a_server_says_who_asked_at_every_door(tmp_path: Path) -> None:
+def test_law_9_a_server_says_who_asked_whatever_is_brought(tmp_path: Path) -> None:
     with hub(tmp_path, "anna") as made, replica.open(made.path) as there:
         made.grant(anna="manager")
 
