@@ -5,7 +5,9 @@ It is judged by the leaves that are here, and never by what is brought.
 
 from __future__ import annotations
 
-from replica.canonical import Json
+import functools
+
+from replica.canonical import Json, canonical
 from replica.conflict import live
 from replica.errors import BadDocument, Corrupt
 from replica.leaf import Leaf
@@ -35,11 +37,18 @@ def _is_author(leaf: Leaf, name: str | None, names: frozenset[str]) -> bool:
 
 
 def is_relayed(leaf: Leaf, name: str | None) -> bool:
-    """Whether a leaf says that it was saved by anybody else. No item is looked for where its bytes are not."""
-    if _SAVERS not in leaf.body:
+    """Whether a leaf says that it was saved by anybody else. It is read only where its bytes do not tell: they are canonical."""
+    named = leaf.body.count(_SAVERS)
+    if not named or (named == 1 and name is not None and _alone(name) in leaf.body):
         return False
     items = _items(leaf)
     return items is None or (UPDATED_BY in items and listed(items[UPDATED_BY]) != [name])
+
+
+@functools.lru_cache
+def _alone(name: str) -> bytes:
+    """What stands in a document that somebody alone saved."""
+    return canonical({UPDATED_BY: [name]})[1:-1]
 
 
 def _items(leaf: Leaf) -> dict[str, Json] | None:

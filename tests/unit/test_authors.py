@@ -127,7 +127,21 @@ def test_nobody_in_particular_owns_nothing_but_what_names_them() -> None:
 
 
 def test_what_is_damaged_is_nobody_s() -> None:
-    here = leaf(BY_ANNA)._replace(body=b'{"$UpdatedBy":["anna"]')
+    here = leaf(BY_ANNA)._replace(body=b'{"$UpdatedBy":["anna"')
     after = leaf(BY_ANNA, leaf(BY_ANNA))
     assert not may([here], after)
     assert not may([], after._replace(body=here.body))
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["$UpdatedBy", "x$UpdatedBy", "a", '"$UpdatedBy":["anna"]']),
+        st.sampled_from(
+            ["$UpdatedBy", '"$UpdatedBy":["anna"]', ["anna"], ["bob"], "anna", BY_ANNA, BY_BOB, [BY_ANNA], None, []]
+        ),
+    )
+)
+def test_bytes_tell_who_saved_as_the_items_do(items: dict[str, Any]) -> None:
+    """Whatever looks like it elsewhere in the document."""
+    brought = items.get("$UpdatedBy", "anna") in (["anna"], "anna")
+    assert brought == may([], leaf(items))
