@@ -109,7 +109,8 @@ def upgrade(path: FilePath, *, busy_timeout: float = BUSY_TIMEOUT_S) -> bool:
 class Replica:
     """One replica of a database. Threads may share it; forked processes may not. Also a context manager.
 
-    Every change is durable when the call returns: it survives the end of the process and a power cut.
+    Every change is durable when the call returns: it survives the end of the process and a power cut. `user`: who saves
+    here, as `$UpdatedBy` tells it; None: nobody is known.
     """
 
     def __init__(self, file: SQLiteFile, clock: Clock, user: str | None = None) -> None:
