@@ -26,7 +26,7 @@ class Eviction:
     """
 
     def __init__(self, target: Peer, source: Peer, to: Greeting, by: Greeting, since: Position, tally: Tally) -> None:
-        self._target, self._source = cast(Ours, target), cast(Ours, source)
+        self._target, self._source = target, cast(Ours, source)
         self._by = by
         self._tally = tally
         self._withdrawn: list[tuple[int, str]] = []  # what is to go when its change is reached
@@ -61,6 +61,16 @@ class Eviction:
         return _let_go(self._source, self._target, entries, self._by, self._tally)
 
 
+def forget_other_eyes(source: Peer, to: Greeting, by: Greeting) -> None:
+    """Before anything is sent, let the source, which greeted with `by`, forget what it pulled by other eyes than it sends with.
+
+    What it sends may be seen by these alone. If they have gone by the next pull, no session tells of them: so that begins
+    anew, and asks about all that is held.
+    """
+    if any(each.direction == "in" and sight_in(each.token) != sight_in(to.token) for each in by.sessions):
+        source.evict({}, to)
+
+
 def let_go_of_sent(target: Peer, source: Peer, to: Greeting, sent: Iterable[Leaf], tally: Tally) -> None:
     """Let those of the leaves that were sent go at the source which may not be read at the target by who sent them.
 
@@ -68,10 +78,10 @@ def let_go_of_sent(target: Peer, source: Peer, to: Greeting, sent: Iterable[Leaf
     """
     unids = {leaf.unid for leaf in Rows.of(sent).with_bytes(READERS.encode()) if said_in(leaf) is not None}
     if unids:
-        _let_go(cast(Ours, target), cast(Ours, source), source.changes_of(sorted(unids)), to, tally)
+        _let_go(cast(Ours, target), source, source.changes_of(sorted(unids)), to, tally)
 
 
-def _let_go(judge: Ours, holder: Ours, entries: Iterable[Entry], by: Greeting, tally: Tally) -> Withheld:
+def _let_go(judge: Ours, holder: Peer, entries: Iterable[Entry], by: Greeting, tally: Tally) -> Withheld:
     """Let those of the documents go at the holder which may not be read at the judge, where all is that is held."""
     held = {entry.unid: [offer.revision for offer in entry.offers] for entry in entries}
     if not held:

@@ -126,6 +126,11 @@ class Peer(Protocol):
     def remember(self, *sessions: Session) -> None:
         """Remember, as the source, what the receiving side has durably; all of it or nothing."""
 
+    def evict(self, judged: dict[str, list[str]], by: Greeting) -> int:
+        """Let these documents go, of which who greeted so knows these leaf revisions, if they have no others by now; how many
+        went. On a server none does: that is no replica of one user.
+        """
+
 
 class Ours(Peer, Protocol):
     """A replica of ours as a peer: what it understands besides."""
@@ -143,11 +148,6 @@ class Ours(Peer, Protocol):
         """Which of these documents, held elsewhere with these leaves, are not to be seen here.
 
         Nothing is said of one of which no revision is named that is known here: whoever has it has seen it.
-        """
-
-    def evict(self, judged: dict[str, list[str]], by: Greeting) -> int:
-        """Let these documents go, of which who greeted so knows these leaf revisions, if they have no others by now; how many
-        went.
         """
 
 

@@ -8,7 +8,7 @@ from contextlib import closing
 from typing import NamedTuple
 
 from replica.changes import Entry, Offer, Page
-from replica.engine.eviction import Eviction, let_go_of_sent, shows_all
+from replica.engine.eviction import Eviction, forget_other_eyes, let_go_of_sent, shows_all
 from replica.engine.history import common_position, lonely_session
 from replica.engine.peer import Batch, Fetched, Greeting, Peer
 from replica.errors import LimitReached
@@ -100,6 +100,9 @@ def transfer(task: Task, tally: Tally, loads: Callable[[Task, Position], Generat
     `LimitReached` when the time is up; what was taken until then is remembered.
     """
     since = start = starting_point(task)
+    sends = not (task.dry_run or shows_all(task.to))
+    if sends and (task.to.refused or not is_at_end(task, since)):
+        forget_other_eyes(task.source, task.to, task.by)
     retry_refused(task, since, tally)
     if is_at_end(task, since):
         return
@@ -109,8 +112,6 @@ def transfer(task: Task, tally: Tally, loads: Callable[[Task, Position], Generat
             if eviction is not None:
                 eviction.up_to(load.position)
             session = take(task, load, tally)
-            if not (task.dry_run or shows_all(task.to)):
-                let_go_of_sent(task.target, task.source, task.to, load.batch.leaves, tally)
             if load.is_last:
                 remember(task, session)
                 advance(task, start, load.position, tally)
@@ -186,6 +187,8 @@ def take(task: Task, load: Load, tally: Tally) -> Session:
     batch = Batch(load.batch.leaves, load.texts, session, task.by.ancestry_limit, load.batch.refused)
     done = task.target.accept(batch, task.dry_run)
     tally.add(done)
+    if not (task.dry_run or shows_all(task.to)):
+        let_go_of_sent(task.target, task.source, task.to, load.batch.leaves, tally)
     return session.counting(done)
 
 

@@ -49,7 +49,7 @@ def evict(connection: Connection, judged: Mapping[str, list[str]], peers: Sequen
     rows = [{"unid": unid, "revisions": json.dumps(leaves[unid]), "peer": peers[-1], "at_ms": at_ms} for unid in going]
     if rows:
         connection.execute(_NOTE, rows)
-        connection.execute(_FORGET_SESSIONS, {"peers": json.dumps(list(peers)), "token": token})
+    connection.execute(_FORGET_SESSIONS, {"peers": json.dumps(list(peers)), "token": token})
     return len(going)
 
 

@@ -151,6 +151,10 @@ class HTTPPeer:
         """Let the replica there note what the receiving side has."""
         self._exchange.ask("remember", list(map(SaidSession.of, sessions)))
 
+    def evict(self, judged: dict[str, list[str]], by: Greeting) -> int:
+        """Nothing goes."""
+        return 0
+
     def streamed(self, verb: str) -> AbstractContextManager[tuple[Any, Iterator[bytes]]]:
         """What the replica there says to this, and the content behind it, which is read within the block."""
         return self._exchange.streamed(verb)

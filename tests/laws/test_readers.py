@@ -341,6 +341,59 @@ def test_law_7_what_left_while_its_user_saw_less_comes_again_when_they_see_it(tm
             assert {"x", "y"} == unids_of(laptop)
 
 
+def test_law_7_what_was_sent_with_a_right_that_has_gone_leaves(tmp_path: Path) -> None:
+    """Although no session tells that there was one: nothing was pulled with it."""
+    for n, sent in enumerate(({"$Readers": ["group:Sales"]}, {"n": "beside one that is for others"})):
+        (tmp_path / str(n)).mkdir()
+        with hub(tmp_path / str(n), USER) as made, replica.open(made.path) as there:
+            made.grant(anna="editor")
+            with empty_replica(made, tmp_path / f"laptop{n}.db") as laptop:
+                made.pull(laptop, USER)
+                put_in_group(made, "Sales", USER)
+                if n:
+                    there.put({"$Readers": ["group:Sales"]}, unid="x")
+                laptop.put(sent, unid="x")
+                assert (0, {}) == (made.push(laptop, USER).evicted, made.push(laptop, USER).refused)
+                put_in_group(made, "Sales")
+                assert 1 == made.pull(laptop, USER).evicted
+                assert set() == unids_of(laptop)
+                put_in_group(made, "Sales", USER)
+                made.pull(laptop, USER)
+                assert {"x"} == unids_of(laptop)
+
+
+def test_law_7_what_was_refused_first_and_is_for_others_leaves_when_it_is_taken(tmp_path: Path) -> None:
+    with hub(tmp_path, USER) as made, replica.open(made.path) as there:
+        made.grant(anna="reader")
+        with empty_replica(made, tmp_path / "laptop.db") as laptop:
+            laptop.put({"$Readers": ["bob"]}, unid="x")
+            assert {"not_allowed": 1} == made.push(laptop, USER).refused
+            made.grant(anna="editor")
+            done = made.push(laptop, USER)
+            assert (1, 1, {}) == (done.added, done.evicted, done.refused)
+            assert "x" in there
+            assert set() == unids_of(laptop)
+
+
+def test_law_2_between_two_servers_nothing_leaves_because_one_user_may_not_read_it(tmp_path: Path) -> None:
+    """Neither is that user's own."""
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    with hub(tmp_path / "a", USER) as a, hub(tmp_path / "b", USER) as b:
+        a.grant(anna="editor")
+        b.path.unlink()
+        with replica.open(a.path) as there, there.copy(b.path) as other:
+            there.put({"$Readers": [USER]}, unid="from a")
+            other.put({"$Readers": [USER]}, unid="from b")
+            put_in_group(a, "Sales", USER)
+            there.put({"$Readers": ["group:Sales"]}, unid="for Sales")
+            ends = [made.url.replace("//", f"//{USER}:{'x' * 9}@") + "/db" for made in (a, b)]
+            for _ in range(2):
+                report = replica.replicate(*ends)
+                assert report.ok
+            assert {"from a", "from b", "for Sales"} == unids_of(there) == unids_of(other)
+
+
 def test_law_8_who_may_not_replicate_pushes_what_is_for_others(tmp_path: Path) -> None:
     """A depositor, and an editor to whom replicating is denied: nothing is asked of them that they may not do."""
     with hub(tmp_path, USER, "box") as made, replica.open(made.path) as there:

@@ -70,6 +70,7 @@ class Rights:
         self.allowed: dict[int, set[tuple[str, str]]] = defaultdict(
             set
         )  # what could be read at a pull, or was made there
+        self.deposited: dict[int, set[str]] = defaultdict(set)  # a depositor keeps what they brought
         self.list_changed()
         self.there = replica.open(made.path)
         replica_id = self.there.identity.replica_id
@@ -192,6 +193,8 @@ class Rights:
         assert came == right, f"what {user} ({self.levels[user]}) brought is not what they may"
         for unid in UNIDS:
             assert self.unknown(before.get(unid, []), self.there, unid) == []
+        if self.levels[user] == "depositor":
+            self.deposited[n] |= {unid for unid, _ in right}
         self.counts["refused"] += len(done.failures)
         self.counts["taken of authors"] += len(right) if self.levels[user] == "author" else 0
         self.counts["refused to authors"] += len(wrong) if self.levels[user] == "author" else 0
@@ -215,7 +218,7 @@ class Rights:
         for unid in UNIDS:
             if unid in seen:
                 assert self.unknown(state[unid], db, unid) == [], f"{user} is missing something of {unid}"
-            elif unid in held:
+            elif unid in held and unid not in self.deposited[n]:
                 assert self.unknown(held[unid], self.there, unid), f"{user} holds {unid}, and all of it was sent"
         revisions = {(unid, rev) for unid, leaves in held.items() for rev in leaves}
         assert revisions <= self.allowed[n], f"{user} knows of what was never theirs to read"

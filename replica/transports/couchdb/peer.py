@@ -151,6 +151,10 @@ class CouchPeer:
         for session in sessions:
             self._note(session.peer).change(partial(with_session, session=session))
 
+    def evict(self, judged: dict[str, list[str]], by: Greeting) -> int:
+        """Nothing goes."""
+        return 0
+
     # -- as a target
 
     def missing(self, offers: list[Offer]) -> list[Offer]:
