@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import httpx2
 import pytest
@@ -28,7 +28,7 @@ COUNT = 10_000
 def filled(db: Replica) -> set[str]:
     """Documents of a size that takes several batches; their UNIDs."""
     unids = {f"d{n:05}" for n in range(COUNT)}
-    assert db.put_many(Document({"text": unid * 300}, unid=unid) for unid in sorted(unids)).ok
+    assert db.put_many(Document({"text": unid * 600}, unid=unid) for unid in sorted(unids)).ok
     return unids
 
 
@@ -42,13 +42,14 @@ def laptop_of(made: Hub, folder: Path) -> Iterator[Replica]:
         yield laptop
 
 
-def lowering(made: Hub, level: str, also: Any = lambda: None) -> Any:
-    """What lowers the rights once, when the first batch is through."""
-    todo = [lambda: made.grant(anna=level), also]
+def lowering(made: Hub, level: str, also: Callable[[], object] = lambda: None) -> Callable[[Progress], None]:
+    """What lowers the rights once, when the second batch is through: then both ends remember the first, and go on from there."""
+    told = itertools.count(1)
 
     def progress(_: Progress) -> None:
-        while todo:
-            todo.pop(0)()
+        if next(told) == 2:
+            made.grant(anna=level)
+            also()
 
     return progress
 
