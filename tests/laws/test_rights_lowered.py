@@ -23,6 +23,7 @@ from tests.hubs import LIST, SCHEMES, Hub, hub
 from tests.system.test_gate import WHOLE, feed
 
 COUNT = 10_000
+over_both = pytest.mark.parametrize("scheme", SCHEMES, ids=("own", "couchdb"))
 
 
 def filled(db: Replica) -> set[str]:
@@ -54,13 +55,22 @@ def lowering(made: Hub, level: str, also: Callable[[], object] = lambda: None) -
     return progress
 
 
+def write_after(there: Replica) -> None:
+    """Take all rights, and write something in the same transaction."""
+    with there.batch():
+        listed = there.get(LIST)
+        listed.items = {"entries": []}
+        there.put(listed)
+        there.put({"secret": 1}, unid="after")
+
+
 def is_waiting(made: Hub) -> bool:
     """Whether somebody is being answered who asked our own conversation what is new."""
     with httpx2.Client(trust_env=False, headers={"Authorization": f"Bearer {made.token('root')}"}) as web:
         return 'requests_running{route="/{db}/_replica/changes"} 1' in web.get(f"{made.url}/_metrics").text
 
 
-@pytest.mark.parametrize("scheme", SCHEMES, ids=("own", "couchdb"))
+@over_both
 def test_law_2_a_pull_whose_right_is_taken_keeps_what_it_has_and_goes_on_when_it_is_back(
     scheme: str, tmp_path: Path
 ) -> None:
@@ -84,7 +94,7 @@ def test_law_2_a_pull_whose_right_is_taken_keeps_what_it_has_and_goes_on_when_it
         assert unids | {"later"} == unids_of(laptop)
 
 
-@pytest.mark.parametrize("scheme", SCHEMES, ids=("own", "couchdb"))
+@over_both
 def test_law_8_a_push_whose_right_is_taken_is_refused_from_then_on_and_goes_on_when_it_is_back(
     scheme: str, tmp_path: Path
 ) -> None:
@@ -118,11 +128,7 @@ def test_law_8_a_replication_that_goes_on_ends_with_its_right_and_gets_nothing_m
             replication.calm()
             there.put({}, unid="before")
             assert holds(lambda: "before" in laptop)
-            with there.batch():
-                made_none = there.get(LIST)
-                made_none.items = {"entries": []}
-                there.put(made_none)
-                there.put({}, unid="after")
+            write_after(there)
             assert isinstance(replication.ended(), NotAllowed)
         assert {"before"} == unids_of(laptop)
         made.grant(anna="reader")
@@ -142,11 +148,7 @@ def test_law_8_a_feed_tells_nothing_that_was_written_after_its_right_was_taken(f
             assert 200 == live.begin()
             while form != "longpoll" and LIST.encode() not in live.line():
                 pass
-            with there.batch():
-                listed = there.get(LIST)
-                listed.items = {"entries": []}
-                there.put(listed)
-                there.put({"secret": 1}, unid="after")
+            write_after(there)
             rest = live.rest()
         assert b"after" not in rest
         assert b"secret" not in rest
@@ -175,9 +177,5 @@ def test_law_8_who_waits_in_our_own_conversation_is_told_nothing_more_either(tmp
         headers = {"Authorization": f"Bearer {made.token('anna')}", "Content-Type": MEDIA_TYPE}
         with feed(made.url, "POST", "/db/_replica/changes", headers, body) as live:
             assert holds(lambda: is_waiting(made))
-            with there.batch():
-                listed = there.get(LIST)
-                listed.items = {"entries": []}
-                there.put(listed)
-                there.put({}, unid="after")
+            write_after(there)
             assert 403 == live.begin()
