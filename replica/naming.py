@@ -15,7 +15,7 @@ from replica.leaf import Leaf
 READERS, AUTHORS, UPDATED_BY = "$Readers", "$Authors", "$UpdatedBy"
 NAME_MAX = 200  # bytes
 _KEPT = {name: name.encode() + b'"' for name in (AUTHORS, READERS)}  # by a deletion stub; and their bytes in a body
-_SAVERS = UPDATED_BY.encode() + b'"'
+SAVERS_IN_BYTES = UPDATED_BY.encode() + b'"'  # no canonical body that says who saved it is without
 
 
 class Saving(NamedTuple):
@@ -37,7 +37,7 @@ def listed(value: Json) -> list[str] | None:
 
 def saved_by(by: str | None, items: bytes) -> bytes:
     """The canonical bytes of `items` as somebody saves them: who it is stands in `$UpdatedBy`, and nobody else."""
-    if by is None and _SAVERS not in items:
+    if by is None and SAVERS_IN_BYTES not in items:
         return items
     said = parse(items)
     said.pop(UPDATED_BY, None)
@@ -56,7 +56,7 @@ def stub_by(by: str | None, deleted: Leaf | None, items: bytes) -> bytes:
 
 def content_of(leaf: Leaf) -> bytes:
     """Equal for leaves of equal content, whoever saved them: a hash."""
-    if _SAVERS not in leaf.body:
+    if SAVERS_IN_BYTES not in leaf.body:
         return leaf.hash
     try:
         return hashlib.sha256(saved_by(None, leaf.body)).digest()
@@ -66,7 +66,7 @@ def content_of(leaf: Leaf) -> bytes:
 
 def is_same(a: bytes, b: bytes) -> bool:
     """Whether two canonical bytes hold the same items, whoever saved them."""
-    return a == b or ((_SAVERS in a or _SAVERS in b) and saved_by(None, a) == saved_by(None, b))
+    return a == b or ((SAVERS_IN_BYTES in a or SAVERS_IN_BYTES in b) and saved_by(None, a) == saved_by(None, b))
 
 
 def savers_of_both(a: Json, b: Json) -> list[str] | None:

@@ -87,10 +87,15 @@ def check_safe(here: Greeting, there: Greeting, options: Options) -> None:
 
 def _as_new(one: Greeting) -> Greeting:
     """Without what it remembers, if it holds nothing any more: it is to be filled again from the start."""
-    return one._replace(sessions=[]) if one.empty and not one.refused else one
+    return one._replace(sessions=[]) if _holds_nothing(one) else one
 
 
 def _check_not_emptied(here: Greeting, there: Greeting) -> None:
     for mine, other, where in ((here, there, "the other replica"), (there, here, "this replica")):
-        if other.empty and not other.refused and not mine.empty and was_filled(mine, other):
+        if _holds_nothing(other) and not mine.empty and was_filled(mine, other):
             raise SuddenlyEmpty(f"{where} holds nothing at all, although it did when the two last met")
+
+
+def _holds_nothing(one: Greeting) -> bool:
+    """Not even because it refused all that it was offered."""
+    return one.empty and not one.refused

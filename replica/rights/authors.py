@@ -11,10 +11,8 @@ from replica.canonical import Json, canonical
 from replica.conflict import live
 from replica.errors import BadDocument, Corrupt
 from replica.leaf import Leaf
-from replica.naming import AUTHORS, UPDATED_BY, listed
+from replica.naming import AUTHORS, SAVERS_IN_BYTES, UPDATED_BY, listed
 from replica.revision import Ancestor
-
-_SAVERS = UPDATED_BY.encode() + b'"'
 
 
 def is_theirs(before: list[Leaf], after: Leaf, name: str | None, names: frozenset[str]) -> bool:
@@ -38,7 +36,7 @@ def _is_author(leaf: Leaf, name: str | None, names: frozenset[str]) -> bool:
 
 def is_relayed(leaf: Leaf, name: str | None) -> bool:
     """Whether a leaf says that it was saved by anybody else. It is read only where its bytes do not tell: they are canonical."""
-    named = leaf.body.count(_SAVERS)
+    named = leaf.body.count(SAVERS_IN_BYTES)
     if not named or (named == 1 and name is not None and _alone(name) in leaf.body):
         return False
     items = _items(leaf)

@@ -31,23 +31,8 @@ USERS = ("anna", "bob", "carl")
 LAPTOPS = ("anna", "anna", "bob", "carl", "carl")  # whose they are
 LEVELS = ("none", "depositor", "reader", "author", "author", "editor", "editor")
 UNIDS = tuple(f"d{n}" for n in range(8))
-READERS: tuple[Any, ...] = (
-    *(
-        None,
-        None,
-        None,
-        [],
-        "",
-        "anna",
-        ["bob"],
-        ["anna", "bob"],
-        ["group:G"],
-        "role:r",
-        ["group:G", "role:r"],
-        5,
-        ["dora"],
-    ),
-)
+EVERYBODY: tuple[Any, ...] = (None, None, None, [], "")
+READERS = (*EVERYBODY, "anna", ["bob"], ["anna", "bob"], ["group:G"], "role:r", ["group:G", "role:r"], 5, ["dora"])
 AUTHORS: tuple[Any, ...] = (None, None, None, None, [], "carl", "carl", ["anna", "carl"], ["group:G"], "role:r", 5)
 ACTS = (
     *("edit", "edit", "edit", "delete", "resolve", "grant", "push", "push"),
@@ -67,9 +52,8 @@ class Rights:
         self.levels = {"anna": "editor", "bob": "editor", "carl": "author"}
         self.contents = itertools.count(1)
         self.meant: dict[tuple[str, str], Items] = {}  # what each revision was to hold
-        self.allowed: dict[int, set[tuple[str, str]]] = defaultdict(
-            set
-        )  # what could be read at a pull, or was made there
+        # What could be read at a pull, or was made there.
+        self.allowed: dict[int, set[tuple[str, str]]] = defaultdict(set)
         self.deposited: dict[int, set[str]] = defaultdict(set)  # a depositor keeps what they brought
         self.list_changed()
         self.there = replica.open(made.path)

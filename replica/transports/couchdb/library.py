@@ -158,9 +158,8 @@ class Library:
     def _made(self, unid: str, answer: bytes, *, deleted: bool, items: bytes) -> Leaf:
         """What was saved: if its revision proves that, with who saved it, which a server of ours adds."""
         head = {"_id": unid, "_rev": understand(self.web, answer, Saved).rev, "_deleted": deleted}
-        each = (couchdb.from_json({**head, **parse(saved_by(by, items))})[0] for by in (None, self.web.address.user))
-        sent = next(each)
-        return sent if sent.verified else next((leaf for leaf in each if leaf.verified), sent)
+        made = [couchdb.from_json({**head, **parse(saved_by(by, items))})[0] for by in (None, self.web.address.user)]
+        return next((leaf for leaf in made if leaf.verified), made[0])
 
     def _leaf(self, text: bytes) -> Leaf:
         try:
