@@ -28,7 +28,7 @@ _NOTE_REFUSAL = text("INSERT OR REPLACE INTO refused VALUES (:unid, :revision, :
 _HOW_MANY = text("SELECT count(*) FROM refused")
 _FORGET_REFUSAL = text("DELETE FROM refused WHERE unid = :unid AND revision = :revision")
 
-STUB_ROOM = 2**12  # bytes, in which the deletion stub of a document of any size names readers, authors and who deleted it
+STUB_ROOM = 2**12  # bytes: the stub of the largest document may name readers, authors and who deleted it
 REFUSED_MAX = 100_000  # noted, and named in every greeting; who may bring nothing must not fill the disk with it
 
 
