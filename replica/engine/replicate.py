@@ -101,7 +101,7 @@ def transfer(task: Task, tally: Tally, loads: Callable[[Task, Position], Generat
     """
     since = start = starting_point(task)
     sends = not (task.dry_run or shows_all(task.to))
-    if sends and (task.to.refused or not is_at_end(task, since)):
+    if sends and task.by.remembers and (task.to.refused or not is_at_end(task, since)):
         forget_other_eyes(task.source, task.to, task.by)
     retry_refused(task, since, tally)
     if is_at_end(task, since):

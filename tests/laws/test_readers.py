@@ -362,6 +362,19 @@ def test_law_7_what_was_sent_with_a_right_that_has_gone_leaves(tmp_path: Path) -
                 assert {"x"} == unids_of(laptop)
 
 
+def test_law_2_a_replica_that_may_only_be_read_sends_by_other_eyes_too(tmp_path: Path) -> None:
+    """It can forget nothing, and need not: nothing is pulled into it."""
+    with hub(tmp_path, USER) as made, replica.open(made.path) as there:
+        made.grant(anna="editor")
+        with empty_replica(made, tmp_path / "laptop.db") as laptop:
+            made.pull(laptop, USER)
+            put_in_group(made, "Sales", USER)
+            there.put({"$Readers": ["group:Sales"]}, unid="x")
+            laptop.put({}, unid="y")
+            laptop.file.read_only = True  # as where it may not be written; root may write everywhere
+            assert 1 == made.push(laptop, USER).added
+
+
 def test_law_7_what_was_refused_first_and_is_for_others_leaves_when_it_is_taken(tmp_path: Path) -> None:
     with hub(tmp_path, USER) as made, replica.open(made.path) as there:
         made.grant(anna="reader")
