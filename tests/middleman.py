@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 
 import httpx2
 
+PATIENCE_S = 60
+
 
 class Asked(NamedTuple):
     """A request as it came."""
@@ -125,3 +127,28 @@ def between(behind: str, tls: ssl.SSLContext | None = None, unix: str | None = N
         thread.join()
         server.server_close()
         middleman._client.close()
+
+
+@contextmanager
+def silent() -> Iterator[str]:
+    """A server that takes connections and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+@contextmanager
+def held_up(server: str) -> Iterator[tuple[Middleman, threading.Event, threading.Event]]:
+    """Somebody in front of the server, who tells when the first question has come, and answers when he is told."""
+    come, go = threading.Event(), threading.Event()
+
+    def way(asked: Asked, ask: Callable[[Asked], Told]) -> Told:
+        come.set()
+        assert go.wait(PATIENCE_S)
+        return ask(asked)
+
+    with between(server) as middle:
+        middle.way = way
+        try:
+            yield middle, come, go
+        finally:
+            go.set()

@@ -39,7 +39,7 @@ MEANINGS: dict[Exit, str] = {
     Exit.PARTIAL: "some documents failed or were refused",
     Exit.CONFLICTS: "there are conflicts (only where this was asked for)",
     Exit.TEMPORARY: "temporary: busy, a full disk, the network; try again later",
-    Exit.DIFFERENT: "verify found damage or a difference",
+    Exit.DIFFERENT: "verify found damage or a difference, check something that does not replicate",
     Exit.LIMIT: "a limit was reached",
     Exit.REFUSED: "refused: exists, stale revision, too large, bad document, not allowed",
     Exit.UNSAFE: "unsafe: suddenly empty, another database, with itself",

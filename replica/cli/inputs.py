@@ -6,10 +6,13 @@ import argparse
 import re
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import BinaryIO
 
+from replica.clock import system_clock
 from replica.errors import Mistake, TooLarge
 from replica.service import units
+from replica.service.past import at
 
 STDIN = "-"
 
@@ -39,6 +42,20 @@ def duration(text: str) -> float:
 def rate(text: str) -> float:
     """Bytes a second, from `500k`, `2M`, `64KiB`."""
     return _read(units.rate, text)
+
+
+def since(text: str) -> datetime:
+    """A time that has been: how long ago, as a duration, or a time as ISO 8601; this machine's, unless it says a zone."""
+    try:
+        return at(system_clock()) - timedelta(seconds=units.duration(text))
+    except (ValueError, OverflowError):
+        pass
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no time; write 2h for two hours ago, or 2026-03-01T08:00"
+        ) from error
 
 
 def _read(read: Callable[[str], float], text: str) -> float:

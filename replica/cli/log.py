@@ -1,47 +1,126 @@
-"""The log of runs, for commands that read and write there what this machine remembers of connections."""
+"""The command `replicate log`."""
 
 from __future__ import annotations
 
+import argparse
 import os
-from collections.abc import Mapping
 from contextlib import closing
+from dataclasses import fields
+from datetime import datetime
 from typing import TYPE_CHECKING
 
-from replica.cli.complaints import complain
+from replica.cli import render
+from replica.cli.configuration import configuration
 from replica.cli.exits import Exit
+from replica.cli.inputs import count, since
 from replica.cli.terminal import Terminal
-from replica.clock import system_clock
-from replica.errors import ReplicaError
+from replica.errors import NotFound
+from replica.replica import Replica, open_path
+from replica.tally import Tally
 
 if TYPE_CHECKING:
-    from replica.service.configuration import Configuration
-    from replica.service.past import Past, Switch
+    from replica.service.records import Record
+
+DESCRIPTION = """\
+Show what was run and what came of it, the oldest first, and who switched connections off or on. With --follow this is JSON,
+one line for each, and more are waited for. The log is that of the configuration, or the one that the variable REPLICA_LOG
+names, which may hold what other machines have run."""
+EXAMPLE = """\
+replicate log --connection hub --since 2h
+replicate log --errors --json
+replicate log --follow
+"""
+READS_CONFIGURATION = True
+WAYS = ("pull", "push")
+SHOWN = 100  # records, unless a time says from when or a number how many
 
 
-def pasts(found: Configuration, out: Terminal) -> tuple[Mapping[str, Past], Exit]:
-    """What is remembered of each connection; nothing as long as there is no log. If it cannot be read, that is said, and the
-    exit code is that of the error.
-    """
-    from replica.service.log import Log
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments and flags."""
+    parser.add_argument("--connection", metavar="NAME", help="only what is about the connection of that name")
+    parser.add_argument(
+        "--errors", action="store_true", help="only runs that failed, were cut off, or were refused documents"
+    )
+    parser.add_argument(
+        "--since", metavar="TIME", type=since, help="only what is not older: 2h, or a time such as 2026-03-01T08:00"
+    )
+    parser.add_argument(
+        "--limit", metavar="N", type=count, help=f"only the last so many; {SHOWN} unless --since says from when"
+    )
+    parser.add_argument("--follow", action="store_true", help="wait for more, until interrupted")
 
-    if not os.path.lexists(found.log_path):
-        return {}, Exit.DONE
+
+def run(arguments: argparse.Namespace, out: Terminal) -> int:
+    """Do it; the exit code."""
+    from replica.service.configuration import LOG_VARIABLE
+    from replica.service.records import Wanted, coming, latest
+
+    path = os.environ.get(LOG_VARIABLE) or configuration(arguments).log_path
+    wanted = Wanted(arguments.connection, arguments.errors, arguments.since)
+    limit = arguments.limit if arguments.since or arguments.limit is not None else SHOWN
+    if not os.path.lexists(path) and not arguments.follow:
+        out.answer([], ())
+        out.note(f"nothing has run yet: there is no log {path}")
+        return Exit.DONE
+    with closing(_opened(path)) as log:
+        known = log.update_sequence
+        records = latest(log, wanted, limit)
+        if not arguments.follow:
+            out.answer(records, map(_line, records))
+            return Exit.DONE
+        shown = {_unid(record) for record in records}
+        for record in records:
+            out.line(render.json_text(record), now=True)
+        for record in coming(log, wanted, known):
+            if _unid(record) not in shown:
+                out.line(render.json_text(record), now=True)
+    return Exit.DONE
+
+
+def _opened(path: str) -> Replica:
     try:
-        with closing(Log(found.log_path, found.path, system_clock)) as log:
-            return log.pasts(), Exit.DONE
-    except ReplicaError as error:
-        return {}, Exit(complain(error, as_json=out.as_json, debug=False))
+        return open_path(path)
+    except NotFound as error:
+        raise NotFound(f"there is no log {path} yet", hint="`replicate run` makes it.") from error
 
 
-def switch(found: Configuration, name: str, reason: str | None) -> Switch | None:
-    """Switch a connection off for that reason, or on again (None); what it was before. It is noted who did so."""
-    from getpass import getuser
+def _unid(record: Record) -> str:
+    unid: str = record.get("run") or record["switch"]
+    return unid
 
-    from replica.service.log import Log
-    from replica.service.past import Switch, at
 
-    by = getuser()
-    with closing(Log(found.log_path, found.path, system_clock)) as log:
-        before = log.past(name).switch
-        log.switch(name, None if reason is None else Switch(at(system_clock()), by, reason), by)
-        return before
+def _line(record: Record) -> str:
+    """A record for people. Other machines may have written it, by other versions."""
+    try:
+        return render.plain(_run(record) if "run" in record else _switch(record))
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return render.json_text(record)
+
+
+def _run(record: Record) -> str:
+    start, end = map(datetime.fromisoformat, (record["start"], record["end"]))
+    return (
+        f"{render.moment(start)}  {_name(record)}  {record['outcome']}: {_said(record, (end - start).total_seconds())}"
+    )
+
+
+def _said(record: Record, seconds: float) -> str:
+    if record["error"] is not None:
+        return str(record["error"]["message"])
+    known = {field.name for field in fields(Tally)}
+    ways = {way: record[way] for way in WAYS if record[way] is not None}
+    tallies = {way: Tally(**{key: value for key, value in said.items() if key in known}) for way, said in ways.items()}
+    sentences = [render.tally_sentence(way, tally, False) for way, tally in tallies.items()]
+    return f"{'; '.join(sentences) or 'nothing'} ({seconds:.1f} s)"
+
+
+def _switch(record: Record) -> str:
+    reason = f": {record['reason']}" if record["reason"] else ""
+    said = f"switched {'on' if record['enabled'] else 'off'} by {record['by']}{reason}"
+    return f"{render.moment(datetime.fromisoformat(record['time']))}  {_name(record)}  {said}"
+
+
+def _name(record: Record) -> str:
+    """The connection; and the machine, unless it is this one."""
+    name: str = record["connection"]
+    return name if record["host"] == os.uname().nodename else f"{name} on {record['host']}"

@@ -63,6 +63,35 @@ def moments(connection: Connection, past: Past, now: datetime) -> list[datetime]
     return [] if connection.every is None else _of_interval(connection, connection.every, past, now)
 
 
+def is_late(connection: Connection, past: Past, now: datetime) -> bool:
+    """Whether more than `GRACE` has passed since it should have gone well again, the policy for missed runs aside."""
+    well = past.succeeded
+    if well is not None and now - GRACE <= well <= now + AHEAD:
+        return False
+    before = NEVER if well is None else Past(started=well, ended=well, ending="done", succeeded=well)
+    return bool(moments(connection.model_copy(update={"on_missed": "once"}), before, now - GRACE))
+
+
+def upcoming(connection: Connection, past: Past, now: datetime) -> datetime | None:
+    """When it runs next: the moment for which it is due, if it is; None if it never will by itself."""
+    if past.switch is not None or not (connection.enabled and connection.is_scheduled):
+        return None
+    now = now.astimezone(UTC)
+    waiting = moments(connection, past, now)
+    if waiting:
+        return waiting[0]
+    if connection.every is not None:
+        return _next_within(connection, timedelta(seconds=connection.every), past, now)
+    assert connection.schedule is not None
+    shift = _shift(connection, connection.jitter)
+    coming = connection.schedule.next(now - shift, connection.timezone)
+    found = [] if coming is None else [coming + shift]
+    if past.ending == "again" and past.moment is not None:
+        retry = max(_retry_at(connection, past, RETRIED_FOR), now)
+        found += [retry] if retry - past.moment <= RETRIED_FOR else []
+    return min(found, default=None)
+
+
 def forgotten(connection: Connection, now: datetime) -> Past:
     """What to go by when nothing can be remembered: as if all had been done until a minute ago, for who asks every minute."""
     before = now - _MINUTE
@@ -114,6 +143,15 @@ def _of_interval(connection: Connection, every_s: float, past: Past, now: dateti
     if since <= piece.opening and piece is not _ALWAYS:
         since = piece.opening + offset
     return [since] if since <= now else []
+
+
+def _next_within(connection: Connection, every: timedelta, past: Past, now: datetime) -> datetime:
+    """The first time at which it may run, from when it is to run next on."""
+    since = max(_next_after(connection, every, past) or now, now)
+    piece, offset = _piece(connection, since)
+    return (
+        since if piece is _ALWAYS else max(since, piece.opening + (offset if since <= piece.opening else timedelta()))
+    )
 
 
 def _next_after(connection: Connection, every: timedelta, past: Past) -> datetime | None:

@@ -6,7 +6,6 @@ documents, which are about this machine and stay here; both are written in one t
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Callable
@@ -19,15 +18,16 @@ from replica.errors import Corrupt, Exists, NotFound
 from replica.replica import Replica, create_empty, open_path
 from replica.service.lock import Holder
 from replica.service.past import NEVER, Past, Switch, at, written
-from replica.service.run import Run
+from replica.service.places import digest, host
+from replica.service.records import RUNS, SWITCHES
+from replica.service.run import Mark, Reached, Run
 from replica.store.faults import file_errors
 from replica.store.identity import new_unid
 from replica.store.local import LocalDocument, all_local, read_local, write_local
 
 TITLE = "Replications"
-RUNS = "run/"
-SWITCHES = "switch/"
 _PAST = "connection "
+_REACHED = "reached "
 _FOLDER_MODE = 0o700
 _HINT = "Move the log away: a new one is made, and everything is due once."
 
@@ -42,6 +42,7 @@ class Log:
         self._clock = clock
         self._about = {"configuration": configuration, "host": host()}
         self._prefix = f"{_PAST}{digest(configuration)} "
+        self._reached = f"{_REACHED}{digest(configuration)} "
         self._replica = _opened(path, clock)
 
     def pasts(self) -> dict[str, Past]:
@@ -55,6 +56,12 @@ class Log:
         with self._replica.file.read() as connection:
             kept = read_local(connection, self._prefix + name)
         return NEVER if kept is None else _understood(kept)
+
+    def reached(self, name: str) -> dict[str, Reached]:
+        """How far the runs of one connection came, by the files here."""
+        with self._replica.file.read() as connection:
+            kept = read_local(connection, self._reached + name)
+        return {} if kept is None else _reached_from(kept)
 
     def begin(self, name: str, moment: datetime | None) -> datetime:
         """A connection begins to run, for that moment; when that is. It is remembered before anything else is done."""
@@ -71,6 +78,7 @@ class Log:
                 return
             unid = self._put(RUNS, {"type": "run", **run.to_dict()})
             self._remember(run.connection.name, lambda past: _after(past, run))
+            self._remember_reached(run)
         run.id = unid  # it is durable
 
     def note_lost(self, run: Run, holder: Holder) -> None:
@@ -103,19 +111,18 @@ class Log:
         with self._replica.file.write() as connection:
             write_local(connection, self._prefix + name, LocalDocument(1, body))
 
+    def _remember_reached(self, run: Run) -> None:
+        """Of every database that it is about now, what is known by the run, or was before."""
+        if not run.parts:
+            return
+        before = self.reached(run.connection.name)
+        known = {part.pair.here: before.get(part.pair.here, {}) | part.reached for part in run.parts}
+        with self._replica.file.write() as connection:
+            write_local(connection, self._reached + run.connection.name, LocalDocument(1, json.dumps(known)))
+
     def close(self) -> None:
         """Close it."""
         self._replica.close()
-
-
-def digest(configuration: str) -> str:
-    """A short name for a configuration, by its path: two files may have connections of the same name."""
-    return hashlib.sha256(os.fsencode(configuration)).hexdigest()[:16]
-
-
-def host() -> str:
-    """What this machine is called."""
-    return os.uname().nodename
 
 
 def _opened(path: str, clock: Clock) -> Replica:
@@ -135,17 +142,27 @@ def _understood(kept: LocalDocument) -> Past:
         raise Corrupt("what the log remembers of a connection cannot be understood", hint=_HINT) from error
 
 
+def _reached_from(kept: LocalDocument) -> dict[str, Reached]:
+    try:
+        said = json.loads(kept.body)
+        return {
+            here: {way: Mark(int(mark[0]), int(mark[1])) for way, mark in marks.items()} for here, marks in said.items()
+        }
+    except (ValueError, TypeError, AttributeError, LookupError) as error:
+        raise Corrupt("what the log remembers of a connection cannot be understood", hint=_HINT) from error
+
+
 def _after(past: Past, run: Run) -> Past:
-    """What is remembered after a run. One that was called by name and failed changes nothing; the schedule is as it was."""
+    """What is remembered after a run. One that was called by name and did not go well leaves the schedule as it was."""
     outcome, scheduled = run.outcome, run.moment is not None
     if outcome in ("done", "partial"):
         return past.done(run.start, run.end)
+    if outcome == "failed":
+        return past.failed(run.start, run.end, run.trouble) if scheduled else past.troubled(run.trouble)
     if not scheduled:
         return past
     if outcome == "skipped":
         return past.noted_skip(run.moment)
-    if outcome == "failed":
-        return past.failed(run.start, run.end, may_retry=run.may_retry)
     return past.limited(run.start, run.end) if outcome == "limit" else past  # interrupted: it goes on being unfinished
 
 

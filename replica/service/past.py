@@ -10,6 +10,14 @@ from typing import Any, Literal, NamedTuple
 Ending = Literal["done", "again", "over", "running"]
 
 
+class Trouble(NamedTuple):
+    """What was wrong when a run failed; `may_retry`: it may get better by itself."""
+
+    code: str
+    message: str
+    may_retry: bool
+
+
 class Switch(NamedTuple):
     """That somebody switched a connection off, when and why."""
 
@@ -25,7 +33,7 @@ class Past:
     `moment`: the last one of its schedule that was taken on. `started`, `ended`: its last run; `ending`: what became of it:
     `done`; to be tried `again`; `over`, which trying again does not better; or `running`, if nobody has said that it ended.
     `failures`: how many there were since it last went well, in `succeeded`. `skipped`: the last moment of which is noted that
-    somebody else was at it.
+    somebody else was at it. `trouble`: what was wrong with the last run that failed, until one goes well.
     """
 
     moment: datetime | None = None
@@ -36,6 +44,7 @@ class Past:
     succeeded: datetime | None = None
     skipped: datetime | None = None
     switch: Switch | None = None
+    trouble: Trouble | None = None
 
     def begun(self, moment: datetime | None, now: datetime) -> Past:
         """A run has begun. One that was called by name (no `moment`) says nothing until it ends."""
@@ -45,12 +54,16 @@ class Past:
 
     def done(self, started: datetime, now: datetime) -> Past:
         """A run went well, as far as it went."""
-        return replace(self, started=started, ended=now, ending="done", failures=0, succeeded=started)
+        return replace(self, started=started, ended=now, ending="done", failures=0, succeeded=started, trouble=None)
 
-    def failed(self, started: datetime, now: datetime, *, may_retry: bool) -> Past:
+    def failed(self, started: datetime, now: datetime, trouble: Trouble) -> Past:
         """A scheduled run failed."""
-        ending: Ending = "again" if may_retry else "over"
-        return replace(self, started=started, ended=now, ending=ending, failures=self.failures + 1)
+        ending: Ending = "again" if trouble.may_retry else "over"
+        return replace(self, started=started, ended=now, ending=ending, failures=self.failures + 1, trouble=trouble)
+
+    def troubled(self, trouble: Trouble) -> Past:
+        """A run that was called by name failed: the schedule is as it was."""
+        return replace(self, trouble=trouble)
 
     def limited(self, started: datetime, now: datetime) -> Past:
         """A scheduled run has ended early, because its time was up: neither well nor badly."""
@@ -69,6 +82,8 @@ class Past:
         found = {name: written(value) if isinstance(value, datetime) else value for name, value in asdict(self).items()}
         if self.switch is not None:
             found["switch"] = self.switch._asdict() | {"since": written(self.switch.since)}
+        if self.trouble is not None:
+            found["trouble"] = self.trouble._asdict()
         return found
 
     @classmethod
@@ -82,6 +97,8 @@ class Past:
             since = read(switch["since"])
             assert since is not None
             known["switch"] = Switch(since, switch["by"], switch["reason"])
+        if known.get("trouble"):
+            known["trouble"] = Trouble(**known["trouble"])
         return cls(**known)
 
 
@@ -93,6 +110,11 @@ def at(ms: int) -> datetime:
     """A time in milliseconds since 1970, as the clock tells it."""
     ms = min(ms, LATEST_MS)
     return datetime.fromtimestamp(ms // 1000, UTC).replace(microsecond=ms % 1000 * 1000)
+
+
+def ms_of(moment: datetime) -> int:
+    """The same time in milliseconds since 1970."""
+    return int(moment.timestamp() * 1000)
 
 
 def written(moment: datetime) -> str:

@@ -1,7 +1,8 @@
-"""Where things are on a machine: the configuration, the log, the time zone."""
+"""Where things are on a machine: the configuration, the log and the locks beside it, the time zone."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator, Mapping
 
@@ -10,6 +11,7 @@ from replica.errors import BadSettings
 FILE = "replica.toml"
 LOG = "log.db"
 
+_LOCKS = "running"
 _SYSTEM = "/etc/replica"
 _LOCALTIME = "/etc/localtime"
 
@@ -50,6 +52,21 @@ def _folder(environment: Mapping[str, str], name: str, below_home: str) -> str |
     if os.path.isabs(given):  # the others are to be ignored, says the XDG specification
         return given
     return os.path.join(home, below_home) if os.path.isabs(home) else None
+
+
+def lock_path(log: str, configuration: str, name: str) -> str:
+    """The lock of a connection: beside the log, so that it counts for those who share one."""
+    return os.path.join(os.path.dirname(log), _LOCKS, f"{name}-{digest(configuration)}.lock")
+
+
+def digest(configuration: str) -> str:
+    """A short name for a configuration, by its path: two files may have connections of the same name."""
+    return hashlib.sha256(os.fsencode(configuration)).hexdigest()[:16]
+
+
+def host() -> str:
+    """What this machine is called."""
+    return os.uname().nodename
 
 
 def local_zone(environment: Mapping[str, str], link: str = _LOCALTIME) -> str:

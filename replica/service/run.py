@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from replica.errors import ReplicaError
 from replica.service.connection import Connection
 from replica.service.expansion import Pair
-from replica.service.past import written
+from replica.service.past import Trouble, written
 from replica.tally import Tally
 from replica.transports.address import without_password
 
@@ -46,6 +46,17 @@ def counted(tally: Tally) -> dict[str, Any]:
     return counts
 
 
+class Mark(NamedTuple):
+    """How far one direction came: the source's update sequences, which it reached and which was known to be the last."""
+
+    after: int
+    end: int
+
+
+Reached = dict[str, Mark]
+"""The same by direction; one that never ran is left out."""
+
+
 @dataclass(slots=True)
 class Part:
     """What a run did with one database. `error`: what ended it, if something did."""
@@ -63,6 +74,11 @@ class Part:
         if self.limited:
             return "limit"
         return "done" if all(way.tally.ok for way in self.ways.values()) else "partial"
+
+    @property
+    def reached(self) -> Reached:
+        """How far it came."""
+        return {name: Mark(way.after, way.end) for name, way in self.ways.items()}
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON."""
@@ -102,9 +118,12 @@ class Run:
         return [error for error in found if error is not None]
 
     @property
-    def may_retry(self) -> bool:
-        """Whether what went wrong may get better by itself."""
-        return any(isinstance(error, ReplicaError) and error.may_retry for error in self.errors)
+    def trouble(self) -> Trouble:
+        """What went wrong first, in a run that failed; and whether anything that did may get better by itself."""
+        first = told(self.errors[0])
+        assert first is not None
+        may_retry = any(isinstance(error, ReplicaError) and error.may_retry for error in self.errors)
+        return Trouble(first["code"], first["message"], may_retry)
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON, and as the items of the record."""

@@ -14,14 +14,13 @@ from replica.service.agenda import Due, due, forgotten, moments
 from replica.service.configuration import Configuration
 from replica.service.connection import Connection
 from replica.service.lock import Holder, held
-from replica.service.log import Log, digest, host
+from replica.service.log import Log
 from replica.service.past import Past, at, read, written
+from replica.service.places import host, lock_path
 from replica.service.run import Run
 from replica.service.work import do
 
 T = TypeVar("T")
-
-LOCKS = "running"  # the folder beside the log
 
 
 class Runner:
@@ -56,7 +55,7 @@ class Runner:
         raised; an interruption is raised when it is noted.
         """
         holder = Holder(os.getpid(), host(), written(at(self._clock())))
-        path = self._lock_path(connection.name)
+        path = lock_path(self._configuration.log_path, self._configuration.path, connection.name)
         try:
             with held(path, holder) as before:
                 if before is not None:
@@ -120,10 +119,6 @@ class Runner:
         moment, start = _cut_off(past) if past.ending == "running" else (None, read(before.since) or now)
         lost = Run(connection, moment, start, now, error=KeyboardInterrupt())
         self._try(lambda: log.note_lost(lost, before))
-
-    def _lock_path(self, name: str) -> str:
-        folder = os.path.join(os.path.dirname(self._configuration.log_path), LOCKS)
-        return os.path.join(folder, f"{name}-{digest(self._configuration.path)}.lock")
 
     def _try(self, call: Callable[[], T]) -> T | None:
         """Do something with the log; what goes wrong is kept in `log_error`."""

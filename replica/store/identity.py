@@ -36,7 +36,12 @@ def new_id() -> str:
 
 def new_unid(now_ms: int) -> str:
     """A UNID for a document that was given none: 32 hex digits, the first twelve the time, so that they sort as made."""
-    return f"{now_ms:012x}{secrets.token_hex(10)}"
+    return f"{unid_time(now_ms)}{secrets.token_hex(10)}"
+
+
+def unid_time(at_ms: int) -> str:
+    """What a UNID that was made at that time begins with."""
+    return f"{at_ms:012x}"
 
 
 def found(connection: Connection, now_ms: int, title: str, replica_id: str | None = None) -> None:

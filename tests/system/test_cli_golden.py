@@ -27,7 +27,7 @@ KINDS = (
     (re.compile(r"\b[0-9a-f]{12}\b"), "<token id>"),
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"), "<time>"),
 )
-NUMBERS = {"seconds", "bytes", "bytes_before", "bytes_after"}
+VARYING = {"seconds", "bytes", "bytes_before", "bytes_after", "lag_in_s", "lag_out_s", "host"}
 
 
 def push_refused(a: Path, b: Path) -> Outcome:
@@ -119,6 +119,9 @@ SHAPES: dict[str, Shape] = {
     "connection-enable": lambda a, b, new: site(a, "connection", "enable", "hub"),
     "connection-disable": lambda a, b, new: site(a, "connection", "disable", "both"),
     "run": lambda a, b, new: site(a, "run", "hub"),
+    "log": lambda a, b, new: site(a, "log") if site(a, "run", "both") else run(),
+    "status": lambda a, b, new: site(a, "status") if site(a, "run", "both") else run(),
+    "check": lambda a, b, new: site(a, "check", "--max-age", "1h", bad=True),
     "verify": lambda a, b, new: done("verify", a, "--json"),
     "compare": lambda a, b, new: run("verify", a, b, "--json"),
     "compact": lambda a, b, new: done("compact", a, "--json"),
@@ -140,7 +143,7 @@ def in_kinds(value: Any, folder: Path, name: str = "") -> Any:
         return {key: in_kinds(inner, folder, key) for key, inner in value.items()}
     if isinstance(value, list):
         return [in_kinds(inner, folder) for inner in value]
-    if name in NUMBERS:
+    if name in VARYING:
         return f"<{name}>"
     if isinstance(value, str):
         value = value.replace(str(folder), "<folder>")

@@ -8,10 +8,9 @@ import signal
 import socket
 import sqlite3
 import ssl
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -26,14 +25,12 @@ from replica.errors import Locked
 from replica.service.lock import Holder, held
 from tests.certificates import Authority
 from tests.connections import Site
-from tests.middleman import Asked, Middleman, Told, between
+from tests.middleman import PATIENCE_S, between, held_up, silent
 from tests.servers import serving
 from tests.small_disks import small_disk
 from tests.system.command import done, spawn
 
 pytestmark = pytest.mark.system
-
-PATIENCE_S = 60
 
 
 @pytest.fixture
@@ -349,13 +346,6 @@ def test_an_unreachable_peer_is_told_and_tried_again_later(site: Site) -> None:
     assert {"failed", "done"} == set(site.outcomes())
 
 
-@contextmanager
-def silent() -> Iterator[str]:
-    """A server that takes connections and says nothing."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-
-
 def test_a_peer_that_hangs_is_left_when_the_time_is_up(site: Site) -> None:
     with silent() as url:
         site.write({"name": "hangs", "peer": f"{url}/hub", "time_limit": "1s"}, {"name": "hub"})
@@ -395,24 +385,6 @@ def test_a_rate_is_kept(site: Site, server: str) -> None:
 
 
 # -- never two at once
-
-
-@contextmanager
-def held_up(server: str) -> Iterator[tuple[Middleman, threading.Event, threading.Event]]:
-    """Somebody in front of the server, who tells when the first question has come, and answers when he is told."""
-    come, go = threading.Event(), threading.Event()
-
-    def way(asked: Asked, ask: Callable[[Asked], Told]) -> Told:
-        come.set()
-        assert go.wait(PATIENCE_S)
-        return ask(asked)
-
-    with between(server) as middle:
-        middle.way = way
-        try:
-            yield middle, come, go
-        finally:
-            go.set()
 
 
 def test_two_processes_never_run_one_connection_at_once(site: Site, server: str) -> None:
@@ -711,7 +683,7 @@ def test_a_run_by_name_that_fails_leaves_the_schedule_as_it_was(site: Site) -> N
     with runner(10) as by_name:
         failed = by_name.run(gone)
         assert failed is not None
-        assert ("failed", True) == (failed.outcome, failed.may_retry)
+        assert ("failed", True) == (failed.outcome, failed.trouble.may_retry)
     with runner(20) as later:
         assert [] == later.due()
 

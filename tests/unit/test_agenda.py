@@ -23,7 +23,7 @@ from replica.service.agenda import (
     moments,
 )
 from replica.service.connection import Connection
-from replica.service.past import NEVER, Past, Switch
+from replica.service.past import NEVER, Past, Switch, Trouble
 from replica.service.reading import read_connection
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -46,6 +46,10 @@ def local(text: str) -> datetime:
     return NOW.replace(hour=hour, minute=minute, second=0)
 
 
+def trouble(may_retry: bool) -> Trouble:
+    return Trouble("unreachable", "nobody is there", may_retry)
+
+
 class Machine:
     """Asks what is due, does it at once, and remembers it."""
 
@@ -66,7 +70,7 @@ class Machine:
     def ended(self, now: datetime, may_retry: bool | None) -> Past:
         if may_retry is None:
             return self.past.done(now, now)
-        return self.past.failed(now, now, may_retry=may_retry)
+        return self.past.failed(now, now, trouble(may_retry))
 
 
 # -- each moment once
@@ -344,7 +348,7 @@ def test_a_clock_that_was_set_back_stops_nothing(ahead: timedelta, keys: dict[st
     now = NOW + ahead
     machine.past = {
         "done": lambda past: past.done(now, now),
-        "failed": lambda past: past.failed(now, now, may_retry=True),
+        "failed": lambda past: past.failed(now, now, trouble(True)),
         "cut off": lambda past: past,
     }[ending](NEVER.begun(now, now))
     assert machine.asks(NOW), "it is due at once"
@@ -392,6 +396,7 @@ pasts: st.SearchStrategy[Past] = st.builds(
     failures=st.integers(0, 100),
     succeeded=st.none() | st.just(NOW),
     switch=st.none() | st.builds(Switch, st.just(NOW), st.text(), st.text()),
+    trouble=st.none() | st.builds(Trouble, st.text(), st.text(), st.booleans()),
 )
 
 

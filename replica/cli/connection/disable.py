@@ -6,7 +6,7 @@ import argparse
 
 from replica.cli.configuration import configuration
 from replica.cli.exits import Exit
-from replica.cli.log import switch
+from replica.cli.remembered import switch
 from replica.cli.terminal import Terminal
 
 DESCRIPTION = """\

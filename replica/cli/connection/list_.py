@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from replica.cli.configuration import complain_of, configuration
 from replica.cli.exits import worst
-from replica.cli.log import pasts
+from replica.cli.remembered import pasts
 from replica.cli.terminal import Terminal
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from replica.cli import render
 from replica.cli.configuration import configuration
 from replica.cli.connection.list_ import entry, state
-from replica.cli.log import pasts
+from replica.cli.remembered import pasts
 from replica.cli.terminal import Terminal
 from replica.errors import ReplicaError
 

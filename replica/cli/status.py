@@ -1,0 +1,58 @@
+"""The command `replicate status`."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import datetime
+from typing import Any
+
+from replica.cli import render
+from replica.cli.configuration import complain_of, configuration
+from replica.cli.exits import worst
+from replica.cli.remembered import surveyed
+from replica.cli.terminal import Terminal
+
+DESCRIPTION = """\
+Show how each connection is doing: its state and when it last went well; how many documents are known to be still to come and
+to go; conflicts; when it runs next. Nobody far away is asked: of a peer behind an address is told what the last run saw."""
+EXAMPLE = """\
+replicate status
+replicate status --json
+"""
+READS_CONFIGURATION = True
+_COLUMNS = {
+    "name": "name",
+    "state": "state",
+    "last_success": "last success",
+    "pending_in": "to come",
+    "pending_out": "to go",
+    "conflicts": "conflicts",
+    "next_run": "next run",
+}
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments and flags."""
+
+
+def run(arguments: argparse.Namespace, out: Terminal) -> int:
+    """Do it; the exit code."""
+    found = configuration(arguments)
+    statuses, code = surveyed(found, out, closely=True)
+    said = [status.to_dict() for status in statuses]
+    if out.as_json:
+        out.answer(said, ())
+    elif said:
+        out.table(tuple(_COLUMNS.values()), ([_cell(key, each[key]) for key in _COLUMNS] for each in said))
+        for each in said:
+            if each["reason"]:
+                out.note(f"{each['name']}: {each['reason']}")
+    return worst((code, complain_of(found, out)))
+
+
+def _cell(key: str, value: Any) -> str:
+    if value is None:
+        return "-"
+    if key in ("last_success", "next_run"):
+        return render.moment(datetime.fromisoformat(value))
+    return f"{value:,}" if type(value) is int else str(value)
