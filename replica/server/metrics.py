@@ -1,27 +1,17 @@
-"""Counting what is asked, for Prometheus. By hand: the text format takes a page, its library would be one more dependency."""
+"""Counting what is asked, for Prometheus."""
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping
 
+from replica.exposition import Metric
 from replica.server.exchange import Exchange
 
-MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 OTHER = "other"
 _METHODS = ("GET", "HEAD", "PUT", "POST", "DELETE", "OPTIONS")
-
-
-class Metric(NamedTuple):
-    """A metric, and its values by the names and values of their labels. A histogram brings the suffixes of its names."""
-
-    name: str
-    kind: str
-    help: str
-    values: Iterable[tuple[str, Mapping[str, str], float]]
 
 
 class _Durations:
@@ -80,26 +70,3 @@ class Metrics:
         running = Counter(exchange.route or OTHER for exchange in self._running)
         now = [("", {"route": route}, count) for route, count in running.items()]
         yield Metric("replica_http_requests_running", "gauge", "Requests being answered, such as live feeds.", now)
-
-
-def exposition(metrics: Iterable[Metric]) -> bytes:
-    """The metrics in Prometheus's text format."""
-    lines = []
-    for metric in metrics:
-        lines += [f"# HELP {metric.name} {metric.help}", f"# TYPE {metric.name} {metric.kind}"]
-        for suffix, labels, value in metric.values:
-            lines.append(
-                f"{metric.name}{suffix}{_labels(labels)} {value:.10g}"
-                if value % 1
-                else f"{metric.name}{suffix}{_labels(labels)} {int(value)}"
-            )
-    return "".join(f"{line}\n" for line in lines).encode()
-
-
-def _labels(labels: Mapping[str, str]) -> str:
-    pairs = [f'{name}="{_escaped(value)}"' for name, value in labels.items()]
-    return f"{{{','.join(pairs)}}}" if pairs else ""
-
-
-def _escaped(value: str) -> str:
-    return value.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')

@@ -12,11 +12,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from replica.errors import ReplicaError
+from replica.exposition import MEDIA_TYPE, Metric, exposition
 from replica.server.call import Call
 from replica.server.catalogue import Catalogue
 from replica.server.endpoint import Endpoint
 from replica.server.gate.rights import Need
-from replica.server.metrics import MEDIA_TYPE, Metric, exposition
 
 
 async def metrics(call: Call) -> Response:

@@ -64,6 +64,25 @@ def new_file(path: str, mode: int = PRIVATE) -> Iterator[str]:
                 os.unlink(leftover)
 
 
+def replace_file(path: str, content: bytes) -> None:
+    """Write a file that others read at any moment: they find what was there, or this, whole. It need not survive a power cut.
+
+    `NotFound` if its folder is not there, `ReadOnly`, `DiskError`.
+    """
+    folder = os.path.dirname(os.path.abspath(path))
+    if not os.path.isdir(folder):
+        raise NotFound(f"there is no folder {folder}", hint="Make the folder first.")
+    unfinished = unfinished_name(path)
+    with file_errors(path):
+        try:
+            with open(unfinished, "xb") as file:
+                file.write(content)
+            os.replace(unfinished, path)
+        finally:
+            with suppress(OSError):
+                os.unlink(unfinished)
+
+
 def unfinished_name(path: str) -> str:
     """A name beside `path` that nobody has, and no database."""
     return f"{path}.{secrets.token_hex(4)}.new"

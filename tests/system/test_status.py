@@ -282,6 +282,40 @@ def test_an_age_is_asked_of_all_that_are_on(site: Site) -> None:
     assert (6, ["hub", "rare"]) == (found.code, [each["name"] for each in found.value["findings"]])
 
 
+# -- metrics
+
+
+def test_metrics_are_written_whole_for_the_node_exporter(site: Site, tmp_path: Path) -> None:
+    site.write({"name": "hub", **SELDOM}, {"name": "none", "here": "none.db", "direction": "pull"})
+    site.done("run")
+    save(site.folder / "laptop.db", "new")
+    path = tmp_path / "metrics" / "replica.prom"
+    assert 10 == site.run("status", "--textfile", path).code
+    path.parent.mkdir()
+    path.write_text("old")
+    assert "" == site.done("status", "--textfile", path).out
+    assert ["replica.prom"] == [each.name for each in path.parent.iterdir()]
+    found = _samples(path.read_text())
+    name = "replica_connection_"
+    assert (1, 0) == (
+        found[name + 'state{connection="hub",state="ok"}'],
+        found[name + 'state{connection="hub",state="late"}'],
+    )
+    pending = name + 'pending_documents{connection="hub",direction="%s"}'
+    assert (0, 1) == (found[pending % "in"], found[pending % "out"])
+    assert 0 < found[name + 'lag_seconds{connection="hub",direction="out"}'] < 60
+    started = datetime.fromisoformat(site.records()[0]["start"]).timestamp()
+    assert found[name + 'last_success_timestamp_seconds{connection="hub"}'] == pytest.approx(started, abs=1)
+    assert 0 == found[name + 'conflicts{connection="hub"}']
+    assert {f"{name}state"} == {key.partition("{")[0] for key in found if '"none"' in key}, "nothing is known of it"
+    assert found.keys() == _samples(site.done("status", "--textfile", "-").out).keys()
+
+
+def _samples(text: str) -> dict[str, float]:
+    pairs = (line.rpartition(" ") for line in text.splitlines() if not line.startswith("#"))
+    return {name: float(value) for name, _, value in pairs}
+
+
 # -- what is wrong around it
 
 
