@@ -176,12 +176,13 @@ def configuration_page() -> str:
 
 def _configuration() -> Line:
     from replica.service.connection import Connection
+    from replica.service.general import ABOUT
 
     yield from ("# Configuration", "")
     yield "What `replica.toml` may say. [Connections](connections.md) tells what it is for, with examples. An unknown key is an"
     yield from ("error, and so are keys that do not go together.", "")
     yield from ("| key | meaning |", "|---|---|")
-    yield "| `log` | Where the log of runs is; the variable `REPLICA_LOG` goes before it |"
+    yield from (f"| `{key}` | {_cell(about)} |" for key, about in ABOUT.items())
     yield from ("| `[[connection]]` | A connection, with the keys below |", "")
     yield from ("## A connection", "", "| key | default | meaning |", "|---|---|---|")
     for field in Connection.model_fields.values():

@@ -52,7 +52,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, out: Terminal) -> int:
     """Do it; the exit code."""
-    from replica.service.configuration import LOG_VARIABLE
+    from replica.service.general import LOG_VARIABLE
     from replica.service.records import Wanted, coming, latest
 
     path = os.environ.get(LOG_VARIABLE) or configuration(arguments).log_path

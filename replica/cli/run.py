@@ -53,8 +53,8 @@ def run(arguments: argparse.Namespace, out: Terminal) -> int:
                 runs.append(done)
                 codes.append(_exit(done))
                 _tell(done, out)
-    if runner.log_error is not None:
-        codes.append(Exit(complain(runner.log_error, as_json=out.as_json, debug=arguments.debug)))
+    beside = [*runner.hook_errors, *([] if runner.log_error is None else [runner.log_error])]
+    codes += [Exit(complain(error, as_json=out.as_json, debug=arguments.debug)) for error in beside]
     out.answer([{"run": done.id, **done.to_dict()} for done in runs], ())
     return worst(codes)
 

@@ -14,14 +14,12 @@ from typing import Any, NamedTuple
 
 from replica.errors import BadSettings, Mistake, NotFound
 from replica.service.connection import Connection
+from replica.service.general import DEFAULT, KEYS, LOG_KEY, Happening, Setting, read_general
 from replica.service.lines import CONNECTION, Lines
-from replica.service.places import default_log, find_configuration, local_zone
+from replica.service.places import find_configuration, local_zone
 from replica.service.reading import Fault, understood, unknown_key
 
-LOG_KEY = "log"
-LOG_VARIABLE = "REPLICA_LOG"
-KEYS = (LOG_KEY, CONNECTION)
-DEFAULT = "default"
+TABLES = (*KEYS, CONNECTION)
 MACHINE = "this machine"
 HINT = "`replicate config check` tells all that is wrong."
 
@@ -41,23 +39,16 @@ class Problem(NamedTuple):
         return f"{place}: {about}{self.message}"
 
 
-class Setting(NamedTuple):
-    """A value that counts, and who said so: a line of a file, a variable, this machine, or nobody (`default`)."""
-
-    key: str
-    value: Any
-    origin: str
-
-
 @dataclass(frozen=True)
 class Configuration:
     """What a file says. `connections`: those that can run. `names`: of all, also of those about which there are `problems`.
 
-    `path` is real, and together with a connection's name says which connection that is.
+    `general`: what counts for all of them, by key. `path` is real, and together with a connection's name says which connection
+    that is.
     """
 
     path: str
-    log: Setting
+    general: Mapping[str, Setting]
     connections: tuple[Connection, ...] = ()
     problems: tuple[Problem, ...] = ()
     names: tuple[str, ...] = ()
@@ -67,7 +58,12 @@ class Configuration:
     @property
     def log_path(self) -> str:
         """Where the log is."""
-        return str(self.log.value)
+        return str(self.general[LOG_KEY].value)
+
+    def hook(self, happening: Happening) -> str | None:
+        """Who is to be told when that happens: a command or an address."""
+        setting = self.general.get(f"on-{happening}")
+        return None if setting is None else str(setting.value)
 
     def connection(self, name: str) -> Connection:
         """The connection of that name; `NotFound`, or `BadSettings` if something is wrong with it."""
@@ -116,11 +112,10 @@ def load(path: str | None = None, *, environment: Mapping[str, str] | None = Non
     lines, folder = Lines(text), os.path.dirname(path)
     tables = content.get(CONNECTION, [])
     problems = [
-        Problem(path, lines.of_key(key), None, "", unknown_key(key, KEYS)) for key in content if key not in KEYS
+        Problem(path, lines.of_key(key), None, "", unknown_key(key, TABLES)) for key in content if key not in TABLES
     ]
-    log, wrong = _log(content, environment, path, lines)
-    if wrong:
-        problems.append(Problem(path, lines.of_key(LOG_KEY), None, LOG_KEY, wrong))
+    general, wrong = read_general(content, environment, path, lines)
+    problems += [Problem(path, lines.of_key(fault.key), None, fault.key, fault.message) for fault in wrong]
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
         problems.append(Problem(path, lines.of_key(CONNECTION), None, "", "connections are written [[connection]]"))
         tables = []
@@ -131,7 +126,7 @@ def load(path: str | None = None, *, environment: Mapping[str, str] | None = Non
         line = lines.of_connection(number, fault.key)
         problems.append(Problem(path, line, shown, fault.key, fault.message))
     names = tuple(table["name"] for table in tables if isinstance(table.get("name"), str))
-    return Configuration(path, log, tuple(connections), tuple(problems), names, tuple(tables), lines)
+    return Configuration(path, general, tuple(connections), tuple(problems), names, tuple(tables), lines)
 
 
 def _read(path: str) -> tuple[str, dict[str, Any]]:
@@ -146,22 +141,6 @@ def _read(path: str) -> tuple[str, dict[str, Any]]:
         return text, tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise BadSettings(f"{path} is not TOML: {error}", hint="Correct the file.") from error
-
-
-def _log(
-    content: Mapping[str, Any], environment: Mapping[str, str], path: str, lines: Lines
-) -> tuple[Setting, str | None]:
-    """Where the log is, and what is wrong with what the file says of it; then the default counts."""
-    wrong = None
-    if environment.get(LOG_VARIABLE):
-        return Setting(LOG_KEY, os.path.abspath(environment[LOG_VARIABLE]), LOG_VARIABLE), None
-    if LOG_KEY in content:
-        said = content[LOG_KEY]
-        if isinstance(said, str) and said:
-            origin = f"{path}:{lines.of_key(LOG_KEY)}"
-            return Setting(LOG_KEY, os.path.join(os.path.dirname(path), said), origin), None
-        wrong = "it is the path of a file"
-    return Setting(LOG_KEY, default_log(environment), DEFAULT), wrong
 
 
 def _connections(

@@ -13,9 +13,10 @@ from replica.errors import Locked, ReplicaError
 from replica.service.agenda import Due, due, forgotten, moments
 from replica.service.configuration import Configuration
 from replica.service.connection import Connection
+from replica.service.hooks import Event, call, events
 from replica.service.lock import Holder, held
 from replica.service.log import Log
-from replica.service.past import Past, at, read, written
+from replica.service.past import NEVER, Past, at, read, written
 from replica.service.places import host, lock_path
 from replica.service.run import Run
 from replica.service.work import do
@@ -26,14 +27,16 @@ T = TypeVar("T")
 class Runner:
     """Runs connections of a configuration. Also a context manager.
 
-    `environment`: the variables in which secrets may be. A log that cannot be opened or written keeps nothing from running;
-    `log_error` is what is wrong with it.
+    `environment`: the variables in which secrets may be, and those of the commands that are told. A log that cannot be opened or
+    written keeps nothing from running; `log_error` is what is wrong with it. Nor does somebody who cannot be told of something:
+    `hook_errors`.
     """
 
     def __init__(
         self, configuration: Configuration, *, environment: Mapping[str, str] | None = None, clock: Clock = system_clock
     ) -> None:
         self.log_error: ReplicaError | None = None
+        self.hook_errors: list[ReplicaError] = []
         self._configuration = configuration
         self._environment = environment or {}
         self._clock = clock
@@ -54,6 +57,13 @@ class Runner:
         None if the moment is not due any more, because somebody else has taken it on. What goes wrong is in the run, not
         raised; an interruption is raised when it is noted.
         """
+        before = self._past(connection) or NEVER
+        done = self._run_locked(connection, moment)
+        for event in () if done is None else events(before, done):
+            self._tell(event)
+        return done
+
+    def _run_locked(self, connection: Connection, moment: datetime | None) -> Run | None:
         holder = Holder(os.getpid(), host(), written(at(self._clock())))
         path = lock_path(self._configuration.log_path, self._configuration.path, connection.name)
         try:
@@ -91,8 +101,7 @@ class Runner:
 
     def _still_due(self, connection: Connection, moment: datetime) -> datetime | None:
         """The moment for which it is due now; None if somebody has taken it on since it was found to be."""
-        log = self._log
-        past = None if log is None else self._try(lambda: log.past(connection.name))
+        past = self._past(connection)
         if past is None:
             return moment
         found = moments(connection, past, max(at(self._clock()), moment))
@@ -111,14 +120,27 @@ class Runner:
         return run
 
     def _note_lost(self, connection: Connection, before: Holder) -> None:
-        log = self._log
-        past = None if log is None else self._try(lambda: log.past(connection.name))
+        log, past = self._log, self._past(connection)
         if log is None or past is None:
             return
         now = at(self._clock())
         moment, start = _cut_off(past) if past.ending == "running" else (None, read(before.since) or now)
         lost = Run(connection, moment, start, now, error=KeyboardInterrupt())
         self._try(lambda: log.note_lost(lost, before))
+
+    def _tell(self, event: Event) -> None:
+        hook = self._configuration.hook(event.happening)
+        if hook is None:
+            return
+        try:
+            call(hook, event, self._environment)
+        except ReplicaError as error:
+            self.hook_errors.append(error)
+
+    def _past(self, connection: Connection) -> Past | None:
+        """What is remembered of it; None if that cannot be known."""
+        log = self._log
+        return None if log is None else self._try(lambda: log.past(connection.name))
 
     def _try(self, call: Callable[[], T]) -> T | None:
         """Do something with the log; what goes wrong is kept in `log_error`."""

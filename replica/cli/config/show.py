@@ -10,7 +10,7 @@ from replica.cli.configuration import complain_of, configuration
 from replica.cli.terminal import Terminal
 
 if TYPE_CHECKING:
-    from replica.service.configuration import Setting
+    from replica.service.general import Setting
 
 DESCRIPTION = """\
 Show the configuration that counts: what the file says, what variables say, and the defaults that matter. With --origin, also
@@ -34,11 +34,13 @@ def run(arguments: argparse.Namespace, out: Terminal) -> int:
     settings = {connection.name: list(found.settings(connection)) for connection in found.connections}
     if out.as_json:
         tables = [{each.key: _value(each, arguments.origin) for each in said} for said in settings.values()]
-        out.answer({"file": found.path, "log": _value(found.log, arguments.origin), "connections": tables}, ())
+        general = {key: _value(each, arguments.origin) for key, each in found.general.items()}
+        out.answer({"file": found.path, **general, "connections": tables}, ())
     else:
         out.line(render.plain(found.path))
         header = ("connection", "key", "value", "origin")
-        rows = [_row("", found.log)] + [_row(name, each) for name, said in settings.items() for each in said]
+        rows = [_row("", each) for each in found.general.values()]
+        rows += [_row(name, each) for name, said in settings.items() for each in said]
         shown = 4 if arguments.origin else 3
         out.table(header[:shown], [row[:shown] for row in rows])
     return complain_of(found, out)
