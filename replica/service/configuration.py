@@ -14,10 +14,11 @@ from typing import Any, NamedTuple
 
 from replica.errors import BadSettings, Mistake, NotFound
 from replica.service.connection import Connection
-from replica.service.general import DEFAULT, KEYS, LOG_KEY, Happening, Setting, read_general
+from replica.service.general import DEFAULT, KEEP_KEY, KEYS, LOG_KEY, Happening, Setting, read_general
 from replica.service.lines import CONNECTION, Lines
 from replica.service.places import find_configuration, local_zone
 from replica.service.reading import Fault, understood, unknown_key
+from replica.service.units import duration
 
 TABLES = (*KEYS, CONNECTION)
 MACHINE = "this machine"
@@ -59,6 +60,12 @@ class Configuration:
     def log_path(self) -> str:
         """Where the log is."""
         return str(self.general[LOG_KEY].value)
+
+    @property
+    def keep_runs_s(self) -> float | None:
+        """For how many seconds records stay in the log; None for ever."""
+        setting = self.general.get(KEEP_KEY)
+        return None if setting is None else duration(setting.value)
 
     def hook(self, happening: Happening) -> str | None:
         """Who is to be told when that happens: a command or an address."""

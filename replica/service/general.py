@@ -10,14 +10,18 @@ from urllib.parse import urlsplit
 from replica.service.lines import Lines
 from replica.service.places import default_log
 from replica.service.reading import Fault
+from replica.service.units import duration
 
 Happening = Literal["failure", "recovery", "conflict"]
 
 LOG_KEY = "log"
 LOG_VARIABLE = "REPLICA_LOG"
+KEEP_KEY = "keep-runs"
+KEEP_MIN_S, KEEP_MAX_S = 86400.0, 36_525 * 86400.0
 DEFAULT = "default"
 ABOUT = {
     LOG_KEY: f"Where the log of runs is; the variable `{LOG_VARIABLE}` goes before it",
+    KEEP_KEY: "How long records of runs stay in the log, such as `90d`; for ever, if this is not said",
     "on-failure": "A command, or an address, that is told when a connection begins to fail, or fails otherwise than before",
     "on-recovery": "The same for when it goes well again",
     "on-conflict": "The same for when a run brings new conflicts",
@@ -61,9 +65,27 @@ def _log(said: Setting | None, environment: Mapping[str, str], path: str) -> Set
 
 
 def _wrong(key: str, value: Any) -> str | None:
+    """What is wrong with a value, if something is."""
     if not isinstance(value, str) or not value or "\0" in value:
-        return "it is the path of a file" if key == LOG_KEY else "it is a command or an address"
-    if key == LOG_KEY or not is_web(value):
+        return {LOG_KEY: "it is the path of a file", KEEP_KEY: "it is a duration"}.get(
+            key, "it is a command or an address"
+        )
+    if key == LOG_KEY:
+        return None
+    return _wrong_duration(value) if key == KEEP_KEY else _wrong_hook(value)
+
+
+def _wrong_duration(value: str) -> str | None:
+    try:
+        return (
+            None if KEEP_MIN_S <= duration(value) <= KEEP_MAX_S else "it is a day at least, and a hundred years at most"
+        )
+    except ValueError as error:
+        return str(error)
+
+
+def _wrong_hook(value: str) -> str | None:
+    if not is_web(value):
         return None
     try:
         parts = urlsplit(value)

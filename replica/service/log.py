@@ -10,7 +10,7 @@ import json
 import os
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from replica.clock import Clock
@@ -19,7 +19,7 @@ from replica.replica import Replica, create_empty, open_path
 from replica.service.lock import Holder
 from replica.service.past import NEVER, Past, Switch, at, written
 from replica.service.places import digest, host
-from replica.service.records import RUNS, SWITCHES
+from replica.service.records import RUNS, SWITCHES, forget_before
 from replica.service.run import Mark, Reached, Run
 from replica.store.faults import file_errors
 from replica.store.identity import new_unid
@@ -33,13 +33,15 @@ _HINT = "Move the log away: a new one is made, and everything is due once."
 
 
 class Log:
-    """The log at `path`, which is made if it is not there, as it is for the connections of one configuration.
+    """The log at `path`, which is made if it is not there, as it is for the connections of one configuration. Records older
+    than `keep_s` seconds go when new ones come.
 
     The errors of `replica.create` and `open`.
     """
 
-    def __init__(self, path: str, configuration: str, clock: Clock) -> None:
+    def __init__(self, path: str, configuration: str, clock: Clock, keep_s: float | None = None) -> None:
         self._clock = clock
+        self._keep_s = keep_s
         self._about = {"configuration": configuration, "host": host()}
         self._prefix = f"{_PAST}{digest(configuration)} "
         self._reached = f"{_REACHED}{digest(configuration)} "
@@ -79,6 +81,8 @@ class Log:
             unid = self._put(RUNS, {"type": "run", **run.to_dict()})
             self._remember(run.connection.name, lambda past: _after(past, run))
             self._remember_reached(run)
+            if self._keep_s is not None:
+                forget_before(self._replica, run.end - timedelta(seconds=self._keep_s))
         run.id = unid  # it is durable
 
     def note_lost(self, run: Run, holder: Holder) -> None:

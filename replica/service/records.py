@@ -10,12 +10,14 @@ from typing import Any, NamedTuple
 
 from replica.replica import Replica
 from replica.service.past import ms_of
+from replica.store.eviction import forget
 from replica.store.identity import unid_time
-from replica.store.listing import Span, listed
+from replica.store.listing import Span, listed, named
 
 RUNS = "run/"
 SWITCHES = "switch/"
 BAD = ("partial", "failed", "interrupted")  # outcomes that somebody may have to look at
+FORGOTTEN = 100  # records at once
 _PAGE = 200
 _END = "\U0010ffff"
 
@@ -51,6 +53,14 @@ def coming(log: Replica, wanted: Wanted, known: int) -> Iterator[Record]:
         document = log.get(change.unid, None) if change.unid.startswith((RUNS, SWITCHES)) else None
         if document is not None and wanted.holds(record := _record(change.unid, document.items)):
             yield record
+
+
+def forget_before(log: Replica, moment: datetime) -> None:
+    """Drop some of the records that are older than that, in the transaction that is going on: enough to keep up with new ones."""
+    with log.file.write() as connection:
+        for kind in (RUNS, SWITCHES):
+            old = named(connection, Span(kind, high=kind + unid_time(ms_of(moment)), high_inside=False), FORGOTTEN)
+            forget(connection, [unid for unid, _ in old])
 
 
 def _backwards(log: Replica, kind: str, wanted: Wanted) -> Iterator[Record]:

@@ -40,7 +40,7 @@ class Runner:
         self._configuration = configuration
         self._environment = environment or {}
         self._clock = clock
-        self._log = self._try(lambda: Log(configuration.log_path, configuration.path, clock))
+        self._log = self._try(lambda: Log(configuration.log_path, configuration.path, clock, configuration.keep_runs_s))
 
     def due(self) -> list[Due]:
         """What is due now, the most urgent first."""

@@ -44,13 +44,19 @@ def evict(connection: Connection, judged: Mapping[str, list[str]], peers: Sequen
     here = leaves_of_many(connection, judged, bodies=False)
     leaves = {unid: sorted(str(row.leaf.revision) for row in rows) for unid, rows in here.items()}
     going = [unid for unid, revisions in leaves.items() if revisions == sorted(judged[unid])]
-    for statement in (*_FORGET, _FORGET_CONFLICTS):
-        connection.execute(statement, {"unids": json.dumps(going)})
+    forget(connection, going)
     rows = [{"unid": unid, "revisions": json.dumps(leaves[unid]), "peer": peers[-1], "at_ms": at_ms} for unid in going]
     if rows:
         connection.execute(_NOTE, rows)
     connection.execute(_FORGET_SESSIONS, {"peers": json.dumps(list(peers)), "token": token})
     return len(going)
+
+
+def forget(connection: Connection, unids: Iterable[str]) -> None:
+    """Drop these documents without a trace: no stub tells others, so whoever has them and replicates here brings them again."""
+    named = json.dumps(list(unids))
+    for statement in (*_FORGET, _FORGET_CONFLICTS):
+        connection.execute(statement, {"unids": named})
 
 
 def evicted(connection: Connection) -> list[Evicted]:

@@ -443,3 +443,46 @@ def test_the_log_of_other_machines_is_shown_without_a_configuration(site: Site, 
     assert "newer version" in strange
     assert "  north on site7  done" in north
     assert os.uname().nodename not in north
+
+
+def old_run(log: replica.Replica, days: int, number: int = 0) -> str:
+    """A record of a run so many days ago."""
+    at_ms = int((datetime.now(UTC) - timedelta(days=days)).timestamp() * 1000)
+    return str(log.put({"type": "run", "connection": "hub"}, unid=f"run/{at_ms:012x}{number:020x}").unid)
+
+
+def test_records_stay_as_long_as_is_said_and_where_they_were_pushed(site: Site) -> None:
+    site.write({"name": "hub"}, head='log = "state/log.db"\nkeep-runs = "30d"')
+    site.done("run", "hub")
+    with replica.open(site.log) as log, log.copy(site.folder / "collected.db") as collected:
+        old, young = old_run(log, 31), old_run(log, 29)
+        replica.replicate(log, collected, direction="push")
+        assert len(log) == len(collected) == 3
+        site.done("run", "hub")
+        assert (False, True, 0) == (old in log, young in log, log.info()["deleted"])
+        replica.replicate(log, collected, direction="push")
+        assert old in collected
+        assert 4 == len(collected)
+
+
+def test_of_very_many_old_records_some_go_with_each_run(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("replica.service.records.FORGOTTEN", 2)
+    site.write({"name": "hub"}, head='log = "state/log.db"\nkeep-runs = "1d"')
+    site.done("run", "hub")
+    with replica.open(site.log) as log:
+        old = [old_run(log, 2, number) for number in range(3)]
+        left = []
+        for _ in range(2):
+            site.done("run", "hub")
+            left.append(sum(unid in log for unid in old))
+    assert [1, 0] == left
+
+
+@pytest.mark.parametrize("value", ['"soon"', "30", '"90"', '"1h"', '"999999999999d"'])
+def test_how_long_records_stay_is_checked(site: Site, value: str) -> None:
+    site.write({"name": "hub"}, head=f'log = "state/log.db"\nkeep-runs = {value}')
+    found = site.run("config", "check", "--json")
+    (problem,) = found.value["problems"]
+    assert (2, 2, "keep-runs") == (found.code, problem["line"], problem["key"])
+    site.run("run", "hub")
+    assert ["done"] == site.outcomes(), "nothing is removed by mistake, and runs take place"
