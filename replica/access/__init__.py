@@ -2,5 +2,6 @@
 
 from replica.access.directory import Directory
 from replica.access.principal import ANONYMOUS, Principal
+from replica.access.security_log import SecurityLog
 
-__all__ = ["ANONYMOUS", "Directory", "Principal"]
+__all__ = ["ANONYMOUS", "Directory", "Principal", "SecurityLog"]

@@ -6,13 +6,14 @@ import hmac
 import os
 import threading
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from replica.access import editing, passwords
 from replica.access.file import State, UsersFile
 from replica.access.known import Known
 from replica.access.principal import ADMIN, Principal
-from replica.access.tokens import Token, id_of, new_key
+from replica.access.security_log import SecurityLog, whoever_runs_this
+from replica.access.tokens import Token, id_of, iso, new_key
 from replica.clock import Clock, system_clock
 from replica.errors import BadSettings
 
@@ -36,7 +37,8 @@ class Directory:
     """The users, groups and tokens of the folder in which a server has its databases. Threads may share it.
 
     There need be no file yet; it is noticed when one is made, changed, replaced or removed, also by another process. What is
-    damaged or cannot be understood gives no rights, and is said in the log. A file that cannot be read is an error (a
+    damaged or cannot be understood gives no rights, and is said in the program's log. What is done here, and what is seen to have
+    changed since the last look, is noted in the security log. A file that cannot be read is an error (a
     `StoreError`) of whatever is asked: no answer is not the answer "there are no users". `BadSettings` if there is no folder.
     """
 
@@ -45,6 +47,7 @@ class Directory:
             raise BadSettings(f"there is no folder {folder}", hint="Make it, or name another with --data.")
         self._file = UsersFile(os.path.realpath(folder), clock)
         self._clock = clock
+        self.log = SecurityLog(os.path.realpath(folder), clock)
         self._lock = threading.Lock()
         self._seen: State | None = None
         self._version = 0
@@ -121,15 +124,20 @@ class Directory:
 
     def add(self, name: str, password: str, *, roles: Iterable[str] = ()) -> None:
         """Make a user. `Exists`; `Mistake` if that is no name, no password or no role. The file is made if there is none."""
-        editing.add(self._file, name, password, frozenset(roles))
+        granted = frozenset(roles)
+        editing.add(self._file, name, password, granted)
+        self._note("user_added", user=name, roles=sorted(granted))
 
     def change_password(self, name: str, password: str) -> None:
         """Give a user another password, which ends what was begun with the former one. `NotFound`, `Mistake`."""
         editing.change_password(self._file, name, password)
+        self._note("password_changed", user=name)
 
     def remove(self, name: str) -> int:
         """Remove a user, and revoke the tokens: how many there were. `NotFound`."""
-        return editing.remove(self._file, name)
+        tokens = editing.remove(self._file, name)
+        self._note("user_removed", user=name, tokens=tokens)
+        return tokens
 
     def create_token(
         self,
@@ -141,12 +149,17 @@ class Directory:
     ) -> str:
         """Make a token that stands for a user: the text to show, which is not kept. `NotFound`."""
         narrowed = None if databases is None else frozenset(databases)
-        return editing.create_token(self._file, user, self._clock(), expires_ms, narrowed, read_only)
+        secret = editing.create_token(self._file, user, self._clock(), expires_ms, narrowed, read_only)
+        reach = None if narrowed is None else sorted(narrowed)
+        until = None if expires_ms is None else iso(expires_ms)
+        self._note("token_created", user=user, token=id_of(secret), databases=reach, read_only=read_only, expires=until)
+        return secret
 
     def revoke(self, token_id: str) -> str:
         """Make a token worthless, named by its id, or by the whole of it; the id. `NotFound`."""
         token_id = id_of(token_id) or token_id
         editing.revoke(self._file, token_id)
+        self._note("token_revoked", token=token_id)
         return token_id
 
     def token(self, secret: str) -> Token | None:
@@ -179,8 +192,23 @@ class Directory:
         with self._lock:
             state = self._file.state()
             if state != self._seen:
+                self._note_changes(self._seen, state)
                 self._seen, self._version, self._known = state, self._version + 1, Known(self._file)
             return self._version, self._known
+
+    def _note(self, event: str, **details: Any) -> None:
+        """Note what was done through this object."""
+        self.log.record(event, **details, by=whoever_runs_this())
+
+    def _note_changes(self, before: State | None, now: State | None) -> None:
+        """Note what somebody, here or in another process, changed since the last look."""
+        if before is None:
+            return
+        if now is None or now[0] != before[0]:
+            self.log.record("directory_replaced")
+            return
+        for name, revision in self._file.changed_since(before[1]):
+            self.log.record("directory_changed", document=name, revision=revision)
 
 
 def _token(known: Known, secret: str) -> Token | None:

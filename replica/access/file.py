@@ -53,6 +53,11 @@ class UsersFile:
         found = self._current()
         return None if found is None else found.replica
 
+    def changed_since(self, sequence: int) -> list[tuple[str, str]]:
+        """The documents that changed after that update sequence, each with its revision that is shown."""
+        hub = self.replica()
+        return [] if hub is None else [(change.unid, change.revision) for change in hub.changes(sequence)]
+
     def state(self) -> State | None:
         """What changes with everything that is saved, and with the file."""
         found = self._current()

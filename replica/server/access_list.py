@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 
 from replica.replica import Replica
 from replica.rights import InForce
 from replica.store.access_list import read_in_force
 from replica.store.glance import Glance
+
+Changed = Callable[[InForce, InForce], None]
+"""Told what a list was, and what it is now."""
 
 LOG = logging.getLogger("replica.access")
 
@@ -16,8 +20,9 @@ LOG = logging.getLogger("replica.access")
 class WatchedList:
     """What counts in one database now. Threads may share it. What cannot be understood is said in the log, once."""
 
-    def __init__(self, replica: Replica) -> None:
+    def __init__(self, replica: Replica, changed: Changed = lambda before, after: None) -> None:
         self._replica = replica
+        self._changed = changed
         self._lock = threading.Lock()
         self._glance: Glance | None = None  # nobody asks as long as there are no users
         self._sequence = -1
@@ -32,10 +37,12 @@ class WatchedList:
             if sequence != self._sequence:
                 with self._replica.file.read() as connection:
                     found = read_in_force(connection)
-                self._sequence = sequence
+                first, self._sequence = self._sequence < 0, sequence
                 if found != self._now:
-                    self._now = found
+                    before, self._now = self._now, found
                     self._warn()
+                    if not first:
+                        self._changed(before, found)
             return self._now
 
     def _warn(self) -> None:

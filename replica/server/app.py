@@ -31,6 +31,7 @@ from replica.server.gate.visit import Visit, visit_of, who_are_you
 from replica.server.metrics import Metrics
 from replica.server.origins import Origins
 from replica.server.routing import Routes
+from replica.server.security_log import Sums, Witnessed
 
 ENDPOINTS = [*monitoring.ENDPOINTS, *native.ENDPOINTS, *couchdb.ENDPOINTS]
 
@@ -53,9 +54,11 @@ class Server:
         self.gate = gate
         self.limits = limits
         self.metrics = Metrics()
+        self.sums = Sums(gate.directory.log)
 
     def close(self) -> None:
         """Close all files."""
+        self.sums.flush()
         self.catalogue.close()
         self.gate.close()
 
@@ -121,8 +124,8 @@ def create_app(
     `clock` tells when cookies and tokens end, and how often passwords may be tried. It closes the databases when its lifespan
     ends; whoever mounts it calls `close` instead. `BadSettings` if the folder is not there.
     """
-    catalogue = Catalogue(folder)
-    server = Server(catalogue, Gate(Directory(catalogue.folder, clock=clock), hosts, clock), limits)
+    directory = Directory(folder, clock=clock)
+    server = Server(Catalogue(folder, directory.log), Gate(directory, hosts, clock), limits)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -136,8 +139,8 @@ def create_app(
         exception_handlers=_PROBLEMS,
     )
     app.router.redirect_slashes = False
-    gated = Gated(app, server.gate)
-    return App(Observed(Origins(gated, cors), [server.metrics, *observers]), server)
+    witnessed = Witnessed(Gated(app, server.gate), server.sums)
+    return App(Observed(Origins(witnessed, cors), [server.metrics, *observers]), server)
 
 
 def _routes(server: Server, endpoints: Iterable[Endpoint]) -> Routes:

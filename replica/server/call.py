@@ -14,6 +14,7 @@ from replica.errors import BadRequest, ReplicaError, TooLarge, UnsupportedMediaT
 from replica.replica import Replica
 from replica.rights import Rights, Sight, sight_of
 from replica.server.catalogue import Held
+from replica.server.deeds import deeds_of
 from replica.server.gate.rights import Need, rights_of
 from replica.server.gate.visit import NO_LIST, Visit, visit_of
 from replica.store.access_list import Ruling, everything, ruling_by
@@ -92,6 +93,10 @@ class Call:
     def peer(self) -> DirectPeer:
         """The database as one end of a replication with whoever asks."""
         return DirectPeer(self.replica.file, self.replica.clock, self.ruling)
+
+    def note_refused(self, count: int) -> None:
+        """Note how many documents were not taken because of who brought them."""
+        deeds_of(self.request.scope).refused += count
 
     def part(self, name: str) -> str:
         """A part of the path, decoded."""

@@ -8,16 +8,22 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 
 import replica
+from replica.access import SecurityLog
+from replica.conflict import ACCESS_LIST
 from replica.errors import BadSettings, Exists, IllegalName, NotFound, ReplicaError
+from replica.naming import UPDATED_BY
 from replica.replica import Replica
 from replica.rights import InForce
-from replica.server.access_list import WatchedList
+from replica.server.access_list import Changed, WatchedList
 from replica.server.pending import Pending
+from replica.server.security_log import changes_of
 from replica.server.watching import Watch
 from replica.store.faults import file_errors
 from replica.store.identity import new_id
+from replica.store.publish import PRIVATE
 from replica.store.sighted import Sights
 
 SUFFIX = ".db"
@@ -34,11 +40,11 @@ class Held:
     read by those who do not see everything.
     """
 
-    def __init__(self, replica: Replica) -> None:
+    def __init__(self, replica: Replica, changed: Changed) -> None:
         self.replica = replica
         self.watch = Watch(replica)
         self.pending = Pending()
-        self.access = WatchedList(replica)
+        self.access = WatchedList(replica, changed)
         self.sights = Sights(replica.file)
         self.users = 0
 
@@ -50,13 +56,16 @@ class Held:
 
 
 class Catalogue:
-    """The databases in `folder`. Threads may share it. `uuid` names this server, for ever."""
+    """The databases in `folder`. Threads may share it. `uuid` names this server, for ever. Changes of access lists are noted
+    in the security log.
+    """
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, log: SecurityLog) -> None:
         self.folder = os.path.realpath(folder)
         if not os.path.isdir(self.folder):
             raise BadSettings(f"there is no folder {folder}", hint="Make it, or name another with --data.")
         self.uuid = _uuid(os.path.join(self.folder, _UUID_FILE))
+        self._log = log
         self._lock = threading.Lock()
         self._open: dict[str, Held] = {}
         self._dismissed = False
@@ -159,7 +168,8 @@ class Catalogue:
                 held = None
             if held is None:
                 try:
-                    held = Held(replica.open(self._path(name)))
+                    opened = replica.open(self._path(name))
+                    held = Held(opened, partial(self._note_list, name, opened))
                     if self._dismissed:
                         held.watch.end()
                 except NotFound:
@@ -167,6 +177,12 @@ class Catalogue:
             self._open[name] = held
             held.users += 1
             return held
+
+    def _note_list(self, name: str, hub: Replica, before: InForce, after: InForce) -> None:
+        document = hub.get(ACCESS_LIST, None)
+        revision, by = (None, None) if document is None else (document.revision, document.get(UPDATED_BY))
+        changes = changes_of(before, after)
+        self._log.record("access_list_changed", database=name, revision=revision, saved_by=by, changes=changes)
 
     def _close_idle(self) -> None:
         idle = [name for name, held in self._open.items() if not held.users]
@@ -220,7 +236,7 @@ def _uuid(path: str) -> str:
     """The name of the server that keeps its data here; clients name their checkpoints after it."""
     with file_errors(path):
         try:
-            with open(path, "x", encoding="ascii") as file:
+            with open(path, "x", encoding="ascii", opener=partial(os.open, mode=PRIVATE)) as file:
                 file.write(new_id() + "\n")
         except FileExistsError:
             pass

@@ -13,6 +13,12 @@ ASGI = Callable[..., Awaitable[None]]
 Message = MutableMapping[str, Any]
 
 
+def route_of(scope: Message) -> str:
+    """The path of a request as it stands in the table of endpoints; "" if it is none of them, or not known yet."""
+    endpoint = getattr(scope.get("endpoint"), "endpoint", None)
+    return endpoint.path if endpoint is not None else ""
+
+
 class Exchange:
     """What is known of one request so far. It never holds headers, queries or bodies: they may be secret."""
 
@@ -29,8 +35,7 @@ class Exchange:
     @property
     def route(self) -> str:
         """The path as it stands in the table of endpoints; "" if it is none of them."""
-        endpoint = getattr(self._scope.get("endpoint"), "endpoint", None)
-        return endpoint.path if endpoint is not None else ""
+        return route_of(self._scope)
 
     @property
     def seconds(self) -> float:

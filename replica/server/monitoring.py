@@ -23,6 +23,12 @@ async def metrics(call: Call) -> Response:
     """Everything that is counted, in Prometheus's text format."""
     found = [
         *call.server.metrics.all(),
+        Metric(
+            "replica_security_log_lost_total",
+            "counter",
+            "Lines that could not be written into the security log.",
+            [("", {}, call.server.gate.directory.log.lost)],
+        ),
         *await run_in_threadpool(lambda: [*_databases(call.server.catalogue), *_process()]),
     ]
     return Response(exposition(found), media_type=MEDIA_TYPE)

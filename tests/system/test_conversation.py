@@ -22,6 +22,7 @@ import replica
 import replica.engine.replicate
 import replica.server.native.conversation
 import replica.store.sqlite
+from replica.access import SecurityLog
 from replica.changes import Offer
 from replica.errors import (
     Garbled,
@@ -479,7 +480,7 @@ def test_a_database_that_is_deleted_while_it_is_used_is_not_closed_under_its_use
 ) -> None:
     """Who uses it is told that its file is gone, and is not taken for someone who calls wrongly."""
     hub.close()
-    catalogue = Catalogue(str(folder))
+    catalogue = Catalogue(str(folder), SecurityLog(str(folder)))
     with catalogue.use("hub") as held:
         catalogue.delete("hub")
         with pytest.raises(Replaced):
@@ -495,7 +496,7 @@ def test_a_database_that_is_deleted_while_it_is_used_is_not_closed_under_its_use
 
 def test_a_database_is_at_hand_while_it_is_open_and_the_file_at_its_path(hub: replica.Replica, folder: Path) -> None:
     hub.close()
-    catalogue = Catalogue(str(folder))
+    catalogue = Catalogue(str(folder), SecurityLog(str(folder)))
     assert not catalogue.is_at_hand("hub")
     with catalogue.use("hub"):
         assert catalogue.is_at_hand("hub")

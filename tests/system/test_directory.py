@@ -16,7 +16,7 @@ import argon2
 import pytest
 
 import replica
-from replica.access import Directory, Principal
+from replica.access import Directory, Principal, SecurityLog
 from replica.access.directory import ListedToken
 from replica.access.passwords import hash_password
 from replica.canonical import canonical
@@ -760,7 +760,7 @@ def test_the_directory_is_no_database_that_is_served_wherever_it_lies(tmp_path: 
     (tmp_path / "branch").mkdir()
     for name in ("_users", "branch/_users", "branch/_USERS", "branch/orders"):
         replica.create(tmp_path / f"{name}.db").close()
-    catalogue = Catalogue(str(tmp_path))
+    catalogue = Catalogue(str(tmp_path), SecurityLog(str(tmp_path)))
     assert ["branch/orders"] == catalogue.names()
     for name in ("_users", "branch/_users", "branch/_USERS", "branch/../_users", "./_users", "branch/orders/../_users"):
         with pytest.raises(NotFound), catalogue.use(name):

@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from replica.canonical import Json
-from replica.errors import AttachmentsNotSupported, BadRequest, NotSupported, ReplicaError, http_form
+from replica.errors import AttachmentsNotSupported, BadRequest, NotAllowed, NotSupported, ReplicaError, http_form
 from replica.revision import Revision
 from replica.server.answers import answer, streamed
 from replica.server.call import Call
@@ -34,9 +34,11 @@ async def bulk_docs(call: Call) -> Response:
         raise NotSupported("`all_or_nothing` is not offered: each document is saved or refused by itself")
     if new_edits:
         outcomes = await run_in_threadpool(_save_new, call, values)
+        call.note_refused(sum(isinstance(outcome, NotAllowed) for _, outcome in outcomes))
         rows = [_row(value, outcome) for value, outcome in outcomes]
     else:
         failures = await run_in_threadpool(_take_in, call, values)
+        call.note_refused(sum(failure.code == NotAllowed.code for failure in failures))
         rows = [
             {"id": failure.unid, "rev": failure.revision, **_refusal(failure.code, writing.error_for(failure))}
             for failure in failures

@@ -13,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from replica.access import Directory
 from replica.clock import Clock
 from replica.errors import NotAuthenticated
+from replica.server.deeds import Login, deeds_of
 from replica.server.gate.attempts import Attempts
 from replica.server.gate.credentials import Cookie, Password, shown
 from replica.server.gate.headers import sole
@@ -47,19 +48,29 @@ class Gate:
         known = self._proofs.at_hand(credentials)
         if known is not None:
             return known
-        found = await run_in_threadpool(self._proofs.visit, credentials)
+        try:
+            found = await run_in_threadpool(self._proofs.visit, credentials)
+        except NotAuthenticated:
+            deeds_of(scope).login = Login(
+                "login_failed", None, " or ".join(type(each).__name__.lower() for each in credentials)
+            )
+            raise
         return await self.log_in(found, scope) if isinstance(found, Password) else found
 
     async def log_in(self, password: Password, scope: MutableMapping[str, Any]) -> Visit:
         """Who proves to be somebody by a password that a request brought. `NotAuthenticated`, `TooManyAttempts`."""
         address = scope["client"][0] if scope.get("client") else None
+        deeds = deeds_of(scope)
+        deeds.login = Login("login_limited", password.name, "password")
         self._attempts.begin(password, address, self._clock())
+        deeds.login = Login("login_failed", password.name, "password")
         loop = asyncio.get_running_loop()
         visit = await loop.run_in_executor(self._pool, self._proofs.check, password)
         if visit is None:
             self._attempts.was_wrong(password)
             raise NotAuthenticated(_WRONG)
         self._attempts.was_right(password, address)
+        deeds.login = Login("login", password.name, "password")
         return visit
 
     def cookie(self, visit: Visit) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from replica.errors import ReplicaError
+from replica.server.deeds import deeds_of
 from replica.server.exchange import ASGI, Message
 from replica.server.gate.cookies import set_cookie
 from replica.server.gate.credentials import COOKIE
@@ -37,6 +38,7 @@ class Gated:
             await refusal(error, scope)(scope, receive, send)
             return
         scope[KEY] = visit
+        deeds_of(scope).user = visit.principal.name
         sending = send if visit.way is None else self._sending(scope, visit, send)
         await self._guests.serve(self._app, visit, scope, receive, sending)
 

@@ -9,13 +9,14 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from replica.engine.peer import Batch
-from replica.errors import BadRequest, NotSupported, Replaced, UnsupportedMediaType
+from replica.errors import BadRequest, NotAllowed, NotSupported, Replaced, UnsupportedMediaType
 from replica.rights import Level
 from replica.rows import Rows
 from replica.server.call import Call, check_values
 from replica.server.endpoint import Endpoint
 from replica.server.gate.rights import Need
 from replica.server.native.depository import Depository
+from replica.tally import Tally
 from replica.transports.direct import DirectPeer
 from replica.wire import coding
 from replica.wire.bodies import sifted
@@ -179,6 +180,8 @@ def _endpoint(verb: str, handler: Callable[[Call], Awaitable[Response]], needs: 
 
 def _answer(call: Call, verb: str, act: Act, message: Message) -> Response:
     said = act(peer_for(call), message)
+    if isinstance(said, Tally):
+        call.note_refused(said.refused.get(NotAllowed.code, 0))
     answer, rows = said if isinstance(said, tuple) and isinstance(said[-1], Rows) else (said, None)
     name = said.ids[-1] if verb == "greet" else message.name or call.replica.identity.instance_id
     chosen = coding_for(call)

@@ -1,0 +1,360 @@
+"""The security log: who logged in, what was refused, whose rights changed; and nothing that strangers could do with it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+import replica
+from replica.access import Directory, SecurityLog
+from replica.access.security_log import NAME, TEXT_MAX, whoever_runs_this
+from replica.server.security_log import Sums
+from replica.transports.network import Network
+from tests.servers import serving
+from tests.system.command import done
+
+pytestmark = pytest.mark.system
+
+ROLES = {"root": ["_admin"], "mona": [], "bruno": [], "rosa": [], "dora": []}
+LEVELS = {"mona": "manager", "bruno": "editor", "rosa": "reader", "dora": "depositor"}
+
+
+class Hall:
+    """A server with users, one of each level, and its security log."""
+
+    def __init__(self, folder: Path, url: str, directory: Directory) -> None:
+        self.folder, self.url, self.directory = folder, url, directory
+        self.file = folder / NAME
+
+    def web(self, user: str = "root", password: str | None = None) -> httpx2.Client:
+        return httpx2.Client(base_url=self.url, auth=(user, password or f"pw-{user}"), trust_env=False, timeout=60)
+
+    def ask(self, user: str, method: str, path: str, value: Any = None) -> httpx2.Response:
+        with self.web(user) as web:
+            return web.request(method, path, json=value)
+
+    def records(self, *events: str) -> list[dict[str, Any]]:
+        """What is in the log; of these events only, if some are named."""
+        lines = self.file.read_text().splitlines() if self.file.exists() else []
+        found: list[dict[str, Any]] = [json.loads(line) for line in lines]
+        return [each for each in found if not events or each["event"] in events]
+
+    def only(self, event: str) -> dict[str, Any]:
+        """The one record of an event, without its time."""
+        ((_, *rest),) = (each.items() for each in self.records(event))
+        return dict(rest)
+
+
+@pytest.fixture
+def hall(tmp_path: Path) -> Iterator[Hall]:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    replica.create(folder / "orders.db").close()
+    for name, level in LEVELS.items():
+        done("acl", folder / "orders.db", "set", name, level)
+    directory = Directory(str(folder))
+    for name, roles in ROLES.items():
+        directory.add(name, f"pw-{name}", roles=roles)
+    (folder / NAME).unlink()
+    with serving(folder) as url:
+        yield Hall(folder, url, directory)
+    directory.close()
+
+
+# -- logins
+
+
+def test_logins_are_noted_good_and_bad(hall: Hall) -> None:
+    for user, password in (("bruno", "pw-bruno"), ("bruno", "wrong"), ("nobody", "wrong")):
+        with hall.web(user, password) as web:
+            web.get("/orders")
+            web.post("/_session", data={"name": user, "password": password})
+    found = [(each["event"], each["user"], each["way"], each["address"]) for each in hall.records()]
+    assert [
+        ("login", "bruno", "password", "127.0.0.1"),
+        ("login_failed", "bruno", "password", "127.0.0.1"),
+        ("login_failed", "nobody", "password", "127.0.0.1"),
+    ] == found
+    assert not {"pw-bruno", "wrong"} & {*hall.file.read_text().replace('"', " ").split()}
+
+
+def test_wrong_tokens_are_noted_without_them(hall: Hall) -> None:
+    token = hall.directory.create_token("bruno")
+    hall.directory.revoke(token)
+    httpx2.get(f"{hall.url}/orders", headers={"Authorization": f"Bearer {token}"})
+    record = hall.records("login_failed")[0]
+    assert (None, "token", 1) == (record["user"], record["way"], record["count"])
+    assert token.rpartition("_")[2] not in hall.file.read_text()
+
+
+def test_too_many_attempts_are_noted_and_summed(hall: Hall) -> None:
+    with hall.web("bruno", "wrong") as web:
+        codes = [web.get("/orders").status_code for _ in range(14)]
+    assert {401, 429} == {*codes}
+    assert 1 == len(hall.records("login_failed")) == len(hall.records("login_limited"))
+
+
+def test_what_happens_again_is_one_line_when_the_period_is_over(tmp_path: Path) -> None:
+    log = SecurityLog(str(tmp_path))
+
+    async def flood() -> None:
+        sums = Sums(log)
+        for _ in range(1000):
+            sums.record("login_failed", {"user": "anna"})
+            sums.record("documents_refused", {"user": "dora"}, 7)
+        sums.record("login", {"user": "anna"})
+        assert 3 == len(lines())
+        sums.flush()
+        sums.record("login_failed", {"user": "anna"})
+        sums.flush()
+
+    def lines() -> list[dict[str, Any]]:
+        return [json.loads(line) for line in (tmp_path / NAME).read_text().splitlines()]
+
+    asyncio.run(flood())
+    again = [(each["event"], each["count"]) for each in lines() if "again" in each]
+    assert [("login_failed", 999), ("documents_refused", 6993)] == again
+    assert 6 == len(lines())
+
+
+def test_a_flood_of_names_is_counted_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("replica.server.security_log.KINDS_MAX", 10)
+
+    async def flood() -> None:
+        sums = Sums(SecurityLog(str(tmp_path)))
+        for number in range(1000):
+            sums.record("login_failed", {"user": f"stranger {number}"})
+        sums.flush()
+
+    asyncio.run(flood())
+    found = [json.loads(line) for line in (tmp_path / NAME).read_text().splitlines()]
+    assert 12 == len(found)
+    assert (True, 989) == (found[-1]["others"], found[-1]["count"])
+
+
+# -- refusals
+
+
+def test_refused_requests_are_noted(hall: Hall) -> None:
+    assert 403 == hall.ask("rosa", "PUT", "/orders/x", {}).status_code
+    assert {
+        "event": "refused",
+        "user": "rosa",
+        "address": "127.0.0.1",
+        "database": "orders",
+        "method": "PUT",
+        "route": "/{db}/{unid}",
+        "count": 1,
+    } == hall.only("refused")
+
+
+@pytest.mark.parametrize("new_edits", [True, False])
+def test_documents_of_a_batch_that_are_refused_are_one_record(hall: Hall, new_edits: bool) -> None:
+    hall.ask("root", "PUT", "/orders/mine", {})
+    docs = [{"_id": unid, "_rev": f"7-{'a' * 32}"} for unid in ("_design/a", "_design/b", "_design/access")]
+    docs = docs if not new_edits else [{"_id": doc["_id"]} for doc in docs[:2]]
+    answered = hall.ask(
+        "bruno",
+        "POST",
+        "/orders/_bulk_docs",
+        {
+            "docs": [*docs, {"_id": "fine", "_rev": f"1-{'b' * 32}"}] if not new_edits else [*docs, {"_id": "fine"}],
+            "new_edits": new_edits,
+        },
+    )
+    assert 201 == answered.status_code
+    record = hall.only("documents_refused")
+    assert ("bruno", "orders", len(docs)) == (record["user"], record["database"], record["count"])
+
+
+def test_documents_that_a_replica_pushes_and_that_are_refused_are_one_record(hall: Hall, tmp_path: Path) -> None:
+    with replica.open(hall.folder / "orders.db") as hub:
+        hub.copy(tmp_path / "rosa.db").close()
+    with replica.open(tmp_path / "rosa.db") as mine:
+        for number in range(5):
+            mine.put({}, unid=f"new/{number}")
+    address = f"{hall.url.replace('://', '://rosa@')}/orders"
+    report = replica.replicate(tmp_path / "rosa.db", address, direction="push", network=Network(password="pw-rosa"))
+    assert report.push is not None
+    assert {"not_allowed": 5} == report.push.refused
+    assert ("rosa", 5) == (hall.only("documents_refused")["user"], hall.only("documents_refused")["count"])
+
+
+def test_nobody_in_particular_leaves_no_trace(hall: Hall) -> None:
+    assert 401 == httpx2.get(f"{hall.url}/orders").status_code
+    assert [] == hall.records()
+
+
+# -- rights
+
+
+def test_a_changed_access_list_is_noted_with_what_was_and_who_saved_it(hall: Hall) -> None:
+    document = hall.ask("mona", "GET", "/orders/_design/access").json()
+    document["entries"] = [each for each in document["entries"] if each["name"] != "dora"]
+    document["entries"][1]["level"] = "author"
+    saved = hall.ask("mona", "PUT", "/orders/_design/access", document)
+    hall.ask("mona", "GET", "/orders")
+    assert {
+        "event": "access_list_changed",
+        "database": "orders",
+        "revision": saved.json()["rev"],
+        "saved_by": ["mona"],
+        "changes": [
+            {"before": {"name": "bruno", "level": "editor"}, "after": {"name": "bruno", "level": "author"}},
+            {"before": {"name": "dora", "level": "depositor"}, "after": None},
+        ],
+    } == hall.only("access_list_changed")
+
+
+@pytest.mark.parametrize("door", ["command", "security", "replication", "deletion"])
+def test_a_changed_access_list_is_noted_whatever_the_door(hall: Hall, tmp_path: Path, door: str) -> None:
+    hall.ask("rosa", "GET", "/orders")
+    file = hall.folder / "orders.db"
+    if door == "command":
+        done("acl", file, "set", "rosa", "editor")
+    elif door == "security":
+        hall.ask("mona", "PUT", "/orders/_security", {"admins": {"names": ["mona"]}, "members": {"names": ["rosa"]}})
+    elif door == "replication":
+        done("copy", file, tmp_path / "copy.db")
+        done("acl", tmp_path / "copy.db", "set", "rosa", "editor")
+        done("push", tmp_path / "copy.db", file)
+    else:
+        done("delete", file, "_design/access")
+    hall.ask("rosa", "GET", "/orders")
+    changed = {
+        each["before"]["name"]: each["after"] for each in hall.only("access_list_changed")["changes"] if each["before"]
+    }
+    assert changed["rosa"] == (None if door == "deletion" else {"name": "rosa", "level": "editor"})
+
+
+def test_what_is_done_to_users_and_tokens_is_noted_with_whoever_did_it(hall: Hall) -> None:
+    hall.directory.add("eva", "pw", roles=["sales"])
+    hall.directory.change_password("eva", "other")
+    token = hall.directory.create_token("eva", databases=["orders"], read_only=True, expires_ms=1_800_000_000_000)
+    token_id = hall.directory.revoke(token)
+    hall.directory.create_token("eva")
+    hall.directory.remove("eva")
+    found = hall.records("user_added", "password_changed", "token_created", "token_revoked", "user_removed")
+    assert {whoever_runs_this()} == {each.pop("by") for each in found}
+    assert ["user_added", "password_changed", "token_created", "token_revoked", "token_created", "user_removed"] == [
+        each["event"] for each in found
+    ]
+    added, _, created, revoked, _, removed = found
+    assert ["sales"] == added["roles"]
+    assert (["orders"], True, "2027-01-15T08:00:00.000Z") == tuple(
+        created[key] for key in ("databases", "read_only", "expires")
+    )
+    assert token_id == created["token"] == revoked["token"]
+    assert 1 == removed["tokens"]
+    assert token not in hall.file.read_text()
+
+
+def test_commands_note_what_they_do(hall: Hall) -> None:
+    done("user", "add", "eva", "--data", hall.folder, "--admin", REPLICA_PASSWORD="secret word")
+    record = hall.only("user_added")
+    assert ("eva", ["_admin"], whoever_runs_this()) == (record["user"], record["roles"], record["by"])
+    assert "secret word" not in hall.file.read_text()
+
+
+def test_a_directory_that_is_changed_otherwise_is_noticed(hall: Hall) -> None:
+    hall.ask("rosa", "GET", "/orders")
+    with replica.open(hall.folder / "_users.db") as users:
+        document = users.get("org.couchdb.user:rosa")
+        document["roles"] = ["_admin"]
+        saved = users.put(document)
+    hall.ask("rosa", "GET", "/orders")
+    record = hall.only("directory_changed")
+    assert ("org.couchdb.user:rosa", saved.revision) == (record["document"], record["revision"])
+    for suffix in ("", "-wal", "-shm"):
+        (hall.folder / f"_users.db{suffix}").unlink(missing_ok=True)
+    hall.ask("rosa", "GET", "/orders")
+    assert 1 == len(hall.records("directory_replaced"))
+
+
+# -- the file
+
+
+def test_the_log_is_its_owners_alone_and_nobody_is_served_it(hall: Hall) -> None:
+    with hall.web() as web:
+        assert [] == [name for name in web.get("/_all_dbs").json() if "log" in name]
+        for path in (
+            "/_security.log",
+            "/_security",
+            "/%5fsecurity.log",
+            "/orders/../_security.log",
+            "/_security.log/_all_docs",
+        ):
+            assert web.get(path).status_code in (400, 404), path
+        assert web.put("/_security.log").status_code >= 400
+        assert web.delete("/_security.log").status_code >= 400
+    assert 0o600 == hall.file.stat().st_mode & 0o777
+    assert hall.records("login")
+
+
+def test_what_strangers_say_is_bounded_and_begins_no_line(hall: Hall) -> None:
+    evil = 'anna"}\n{"event":"login","user":"root\x1b[2J\u2028\x85'
+    for name in (evil, "x" * 5000):
+        with hall.web() as web:
+            web.auth = None  # type: ignore[assignment]
+            web.post("/_session", json={"name": name, "password": "wrong"})
+    first, second = hall.records("login_failed")
+    assert evil == first["user"]
+    assert TEXT_MAX + 1 == len(second["user"])
+    assert hall.file.read_bytes().isascii()
+    assert 2 == hall.file.read_bytes().count(b"\n") == len(hall.file.read_text().splitlines())
+
+
+def test_a_file_that_was_moved_away_is_made_again(hall: Hall) -> None:
+    hall.directory.add("eva", "pw")
+    hall.file.rename(hall.folder / "_security.log.1")
+    hall.directory.add("ida", "pw")
+    assert "ida" == hall.only("user_added")["user"]
+    assert 0o600 == hall.file.stat().st_mode & 0o777
+
+
+@pytest.mark.parametrize("obstacle", ["folder", "link"])
+def test_a_log_that_cannot_be_written_is_told_and_stops_nothing(
+    hall: Hall, obstacle: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    if obstacle == "folder":
+        hall.file.mkdir()
+    else:
+        (tmp_path / "elsewhere").write_text("")
+        hall.file.symlink_to(tmp_path / "elsewhere")
+    assert 200 == hall.ask("root", "GET", "/orders").status_code
+    assert 403 == hall.ask("rosa", "PUT", "/orders/x", {}).status_code
+    assert "cannot be written, and a line is lost: login" in caplog.text
+    metrics = hall.ask("root", "GET", "/_metrics").text
+    (lost,) = (line for line in metrics.splitlines() if line.startswith("replica_security_log_lost_total"))
+    assert int(lost.split()[1]) >= 3
+    if obstacle == "link":
+        assert "" == (tmp_path / "elsewhere").read_text()
+
+
+def test_lines_of_several_processes_do_not_mix(tmp_path: Path) -> None:
+    code = (
+        "import sys; from replica.access import SecurityLog\n"
+        "log = SecurityLog(sys.argv[1])\n"
+        "for n in range(300): log.record('x', user='u' * 190, n=n, who=sys.argv[2])"
+    )
+    processes = [subprocess.Popen([sys.executable, "-c", code, str(tmp_path), str(n)]) for n in range(4)]
+    assert [0, 0, 0, 0] == [process.wait(60) for process in processes]
+    found = [json.loads(line) for line in (tmp_path / NAME).read_text().splitlines()]
+    assert 1200 == len(found) == len({(each["who"], each["n"]) for each in found})
+
+
+def test_without_users_there_is_no_log(tmp_path: Path) -> None:
+    replica.create(tmp_path / "orders.db").close()
+    with serving(tmp_path) as url:
+        httpx2.get(f"{url}/orders")
+        httpx2.get(f"{url}/orders", headers={"Host": "evil.example"})
+    assert NAME not in os.listdir(tmp_path)
