@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import os
 import subprocess
@@ -21,6 +22,7 @@ from replica.server.security_log import Sums
 from replica.transports.network import Network
 from tests.servers import serving
 from tests.system.command import done
+from tests.system.serving import has_proc, server_process
 
 pytestmark = pytest.mark.system
 
@@ -358,3 +360,64 @@ def test_without_users_there_is_no_log(tmp_path: Path) -> None:
         httpx2.get(f"{url}/orders")
         httpx2.get(f"{url}/orders", headers={"Host": "evil.example"})
     assert NAME not in os.listdir(tmp_path)
+
+
+# -- nothing secret
+
+
+def basic(name: str, password: str) -> str:
+    return "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode()
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_no_password_token_or_cookie_is_in_anything_that_a_server_writes(tmp_path: Path, form: str) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    replica.create(folder / "orders.db").close()
+    directory = Directory(str(folder))
+    secrets = {"password": "correct-horse-battery", "wrong": "staple-in-the-haystack"}
+    directory.add("anna", secrets["password"], roles=["_admin"])
+    token, revoked = (directory.create_token("anna") for _ in range(2))
+    secrets |= {"token": token.split("_", 2)[2], "revoked": revoked.split("_", 2)[2]}
+    directory.revoke(revoked)
+    with server_process(folder, "--access-log", form, "-v", "--debug") as served:
+        url = "http://{}:{}".format(*served.address)
+        with httpx2.Client(base_url=url, trust_env=False) as web:
+            answered = web.post("/_session", data={"name": "anna", "password": secrets["password"]})
+            secrets["cookie"] = answered.cookies["AuthSession"]
+            web.post("/_session", json={"name": "anna", "password": secrets["wrong"]})
+            web.post("/_session", json={"name": "anna", "password": [secrets["wrong"]]})
+            web.cookies.clear()
+            heads = [
+                {"Authorization": basic("anna", secrets["password"])},
+                {"Authorization": basic("anna", secrets["wrong"])},
+                {"Authorization": f"Bearer {token}"},
+                {"Authorization": f"Bearer {revoked}"},
+                {"Authorization": f"Bearer {secrets['wrong']}"},
+                {"Authorization": f"Digest {secrets['wrong']}"},
+                {"Cookie": f"AuthSession={secrets['cookie']}"},
+                {"Cookie": f"AuthSession={secrets['cookie'][:-2]}"},
+            ]
+            for head in heads:
+                for path in (
+                    "/orders",
+                    "/nothing",
+                    "/orders/_changes?since=x",
+                    f"/orders/x?password={secrets['wrong']}",
+                ):
+                    web.get(path, headers=head)
+                web.put("/orders/x", headers=head, content=b"{")
+        with replica.open(folder / "orders.db") as hub:
+            hub.copy(tmp_path / "copy.db").close()
+        address = f"{url.replace('://', '://anna@')}/orders"
+        assert replica.replicate(tmp_path / "copy.db", address, network=Network(password=secrets["password"])).ok
+        cmdline = Path(f"/proc/{served.process.pid}/cmdline").read_bytes() if has_proc() else b""
+        assert 0 == served.stop()
+        said = served.log.encode()
+    written = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    assert b"login_failed" in written[folder / NAME]
+    assert b"/orders" in said
+    for name, secret in secrets.items():
+        for each in (secret.encode(), basic("anna", secret).removeprefix("Basic ").encode()):
+            assert [] == [path for path, content in written.items() if each in content], name
+            assert each not in said + cmdline, name
