@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import replica
+from tests.servers import serving
 from tests.system.command import Outcome, run
 
 Table = Mapping[str, Any]
@@ -63,6 +65,16 @@ class Site:
         """How many documents a database has."""
         with replica.open(self.folder / name) as db:
             return len(db)
+
+
+@contextmanager
+def behind_a_server(site: Site) -> Iterator[str]:
+    """A server of the databases in the folder `data`, where `hub.db` is the other replica from now on."""
+    data = site.folder / "data"
+    data.mkdir()
+    (site.folder / "hub.db").rename(data / "hub.db")
+    with serving(data) as url:
+        yield url
 
 
 def _toml(value: Any) -> str:

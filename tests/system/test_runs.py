@@ -24,7 +24,7 @@ from replica.access import Directory
 from replica.errors import Locked
 from replica.service.lock import Holder, held
 from tests.certificates import Authority
-from tests.connections import Site
+from tests.connections import Site, behind_a_server
 from tests.middleman import PATIENCE_S, between, held_up, silent
 from tests.servers import serving
 from tests.small_disks import small_disk
@@ -42,11 +42,7 @@ def site(tmp_path: Path) -> Site:
 
 @pytest.fixture
 def server(site: Site) -> Iterator[str]:
-    """A server of the databases in a folder, where `hub.db` is the other replica."""
-    data = site.folder / "data"
-    data.mkdir()
-    (site.folder / "hub.db").rename(data / "hub.db")
-    with serving(data) as url:
+    with behind_a_server(site) as url:
         yield url
 
 

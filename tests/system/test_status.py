@@ -16,9 +16,8 @@ import pytest
 
 import replica
 from replica.access import Directory
-from tests.connections import Site
+from tests.connections import Site, behind_a_server
 from tests.middleman import PATIENCE_S, Told, between, held_up, silent
-from tests.servers import serving
 from tests.system.command import Outcome, spawn
 
 pytestmark = pytest.mark.system
@@ -37,11 +36,7 @@ def site(tmp_path: Path) -> Site:
 
 @pytest.fixture
 def server(site: Site) -> Iterator[str]:
-    """A server of the databases in a folder, where `hub.db` is the other replica."""
-    data = site.folder / "data"
-    data.mkdir()
-    (site.folder / "hub.db").rename(data / "hub.db")
-    with serving(data) as url:
+    with behind_a_server(site) as url:
         yield url
 
 
