@@ -78,7 +78,8 @@ def matches(verifier: Verifier | None, password: str) -> bool:
         _verify(_nothing(), secret)
         return False
     key = hashlib.pbkdf2_hmac(PRFS[verifier.prf], secret, verifier.salt.encode(), verifier.iterations).hex()
-    right = hmac.compare_digest(key, verifier.derived_key) and bool(secret)
+    is_empty = not secret.rstrip(b"\0")  # for HMAC, which fills its key up with zeros, these are the same
+    right = hmac.compare_digest(key, verifier.derived_key) and not is_empty
     if not right:  # if it is right, the same work follows: it is hashed anew
         _verify(_nothing(), secret)
     return right

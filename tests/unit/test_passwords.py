@@ -9,7 +9,7 @@ from typing import Any
 import argon2
 import pytest
 
-from replica.access.passwords import Argon2id, Pbkdf2, hash_password, matches, read_verifier
+from replica.access.passwords import PRFS, Argon2id, Pbkdf2, hash_password, matches, read_verifier
 from replica.errors import BadDocument
 
 JAN = {  # the user in CouchDB's own documentation, whose password is "apple"
@@ -80,6 +80,14 @@ def test_an_empty_password_is_never_right() -> None:
     key = couchdbs_key("sha", "", "salt", 10)
     for verifier in (None, Argon2id(hash_password("")), Pbkdf2("sha", "salt", 10, key)):
         assert not matches(verifier, "")
+
+
+@pytest.mark.parametrize("password", ["\0", "\0\0\0"])
+@pytest.mark.parametrize("prf", PRFS)
+def test_what_is_the_same_as_an_empty_password_for_pbkdf2_is_never_right_either(prf: str, password: str) -> None:
+    key = couchdbs_key(prf, "", "salt", 10)
+    assert key == couchdbs_key(prf, password, "salt", 10), "HMAC fills its key up with zeros"
+    assert not matches(Pbkdf2(prf, "salt", 10, key), password)
 
 
 @pytest.mark.parametrize("password", ["\0", "a\0b", "\ud800", "ü" * 500, " "])
