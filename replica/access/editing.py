@@ -19,15 +19,15 @@ from replica.access.people import (
     unite,
     user_items,
 )
-from replica.access.tokens import TOKENS, new_key, new_token, token_items
-from replica.canonical import Json, canonical, parse
+from replica.access.tokens import TOKENS, key_text, new_key, new_token, read_key, token_items
+from replica.canonical import Json, canonical
 from replica.conflict import versions
 from replica.document import Document
 from replica.errors import BadDocument, Corrupt, Exists, NotFound, ReplicaError
 from replica.leaf import Leaf
 from replica.naming import Saving, check_name, name_problem
 from replica.replica import Replica
-from replica.store.local import read_local, save_local
+from replica.store.local import LocalDocument, read_local, save_local
 from replica.store.saving import save
 
 LOG = logging.getLogger("replica.access")
@@ -128,18 +128,23 @@ def revoke(file: UsersFile, token_id: str) -> None:
 
 
 def cookie_secret(file: UsersFile) -> bytes | None:
-    """The key that the file keeps, made when it is first asked for; None if there is no file, or it cannot be written."""
+    """The key that the file keeps, made if there is none that is one; None if there is no file, or it cannot be written."""
     hub = file.replica()
     if hub is None:
         return None
     with hub.file.read() as connection:
-        kept = read_local(connection, COOKIE_SECRET)
-    if kept is None and not hub.file.read_only:
+        key = _kept_key(read_local(connection, COOKIE_SECRET))
+    if key is None and not hub.file.read_only:
         with hub.file.write() as connection:
-            kept = read_local(connection, COOKIE_SECRET)
-            if kept is None:
-                kept = save_local(connection, COOKIE_SECRET, 0, canonical({"secret": new_key().hex()}).decode())
-    return None if kept is None else bytes.fromhex(parse(kept.body)["secret"])
+            key = _kept_key(read_local(connection, COOKIE_SECRET))
+            if key is None:
+                key = new_key()
+                save_local(connection, COOKIE_SECRET, 0, key_text(key))
+    return key
+
+
+def _kept_key(kept: LocalDocument | None) -> bytes | None:
+    return None if kept is None else read_key(kept.body)
 
 
 def no_such_user(name: str) -> NotFound:

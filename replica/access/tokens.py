@@ -13,12 +13,12 @@ import secrets
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from replica.canonical import Json
+from replica.canonical import Json, canonical, parse
 from replica.errors import BadDocument
 
 TOKENS = "token:"
 _SHAPE = re.compile(r"replica_([0-9a-f]{12})_[A-Za-z0-9_-]{43}", re.ASCII)
-_HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)  # 256 bits
 
 
 class Token(NamedTuple):
@@ -53,6 +53,21 @@ def new_token() -> tuple[str, str]:
 def new_key() -> bytes:
     """A key to sign with."""
     return secrets.token_bytes(32)
+
+
+def key_text(key: bytes) -> str:
+    """The document in which a key is kept."""
+    return canonical({"secret": key.hex()}).decode()
+
+
+def read_key(text: str) -> bytes | None:
+    """The key in such a document; None if that is none of ours: with a short one, or none, others could sign."""
+    try:
+        kept = parse(text)
+    except BadDocument:
+        return None
+    secret = kept.get("secret") if isinstance(kept, dict) else None
+    return bytes.fromhex(secret) if isinstance(secret, str) and _HASH.fullmatch(secret) else None
 
 
 def id_of(secret: str) -> str | None:
