@@ -46,7 +46,7 @@ def replicate(
 
     `dry_run` counts and changes nothing. `force` goes on although one side is suddenly empty, or another server is found
     at an address. `max_duration`: seconds after which it ends with the batch in hand; the report's `limit` says so. It
-    also ends so when `stop` is set.
+    also ends so when `stop` is set, and the `limit` is "stop" if that was before all was done.
     Interrupted in any way, the next run goes on after the last batch. `network`: secrets and the like for addresses.
     Errors: `NotAReplica`, `WithItself`, `SuddenlyEmpty`, `Paused`, `ReadOnly`, `Locked`, `DiskError`, those of `open`,
     `NotAuthenticated`, `NotAllowed`, and `Unreachable` or another `TransportError` where it may be tried again. What
@@ -85,8 +85,8 @@ def replicate(
         else:
             a = to_here(None)
             report = meeting(a, to_there(a), lambda transfer: transfer, is_over)
-    ended_early = continuous or report.limit is not None
-    report.limit = "max_duration" if ended_early and out_of_time() else None  # else it was told to stop
+    if continuous or report.limit is not None:
+        report.limit = "max_duration" if out_of_time() else None if continuous else "stop"
     report.seconds = elapsed()
     return report
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -58,23 +58,27 @@ def interruptible() -> Iterator[None]:
 
 
 class Stop(threading.Event):
-    """Set by a signal, whose number it keeps."""
+    """Set by a signal, whose number it keeps. `tell` is called then."""
 
-    number: int | None = None
+    def __init__(self, tell: Callable[[], object]) -> None:
+        super().__init__()
+        self.number: int | None = None
+        self._tell = tell
 
     def hear(self, number: int, frame: FrameType | None) -> None:
         """The handler of the signal."""
         self.number = number
         self.set()
+        self._tell()
 
 
 @contextmanager
-def told_to_stop() -> Iterator[Stop]:
-    """Within the block, the first SIGINT or SIGTERM sets the event, for work that ends well when it is told to.
+def told_to_stop(tell: Callable[[], object] = lambda: None) -> Iterator[Stop]:
+    """Within the block, the first SIGINT or SIGTERM sets the event and calls `tell`, for work that ends well when it is told to.
 
     The second one ends the process, as within `interruptible`, in which this has to be.
     """
-    told = Stop()
+    told = Stop(tell)
     if threading.current_thread() is not threading.main_thread():
         yield told
         return

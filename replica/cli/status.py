@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from replica.cli.terminal import Terminal
 from replica.store.publish import replace_file
 
 if TYPE_CHECKING:
+    from replica.service.configuration import Configuration
     from replica.service.status import Status
 
 DESCRIPTION = """\
@@ -56,11 +58,21 @@ def run(arguments: argparse.Namespace, out: Terminal) -> int:
     elif out.as_json:
         out.answer(said, ())
     elif said:
-        out.table(tuple(_COLUMNS.values()), ([_cell(key, each[key]) for key in _COLUMNS] for each in said))
+        out.table(tuple(_COLUMNS.values()), _rows(said))
         for each in said:
             if each["reason"]:
                 out.note(f"{each['name']}: {each['reason']}")
     return worst((code, complain_of(found, out)))
+
+
+def rows_of(found: Configuration, out: Terminal) -> Iterator[str]:
+    """The same table as plain lines."""
+    statuses, _ = surveyed(found, out, closely=True)
+    yield from render.table(tuple(_COLUMNS.values()), _rows([status.to_dict() for status in statuses]))
+
+
+def _rows(said: list[dict[str, Any]]) -> list[list[str]]:
+    return [[_cell(key, each[key]) for key in _COLUMNS] for each in said]
 
 
 def _write(path: str, statuses: list[Status], out: Terminal) -> None:

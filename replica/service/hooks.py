@@ -17,7 +17,7 @@ _STANDARD_ERROR = 2
 PATIENCE_S = 30.0  # in which whoever is told has heard it
 
 
-class Event(NamedTuple):
+class Occurrence(NamedTuple):
     """Something that happened to a connection, in one sentence, and the run in which it did."""
 
     happening: Happening
@@ -36,25 +36,25 @@ class Event(NamedTuple):
         }
 
 
-def events(before: Past, run: Run) -> Iterator[Event]:
+def occurrences(before: Past, run: Run) -> Iterator[Occurrence]:
     """What a run is told of. `before`: what was remembered when it began. A failure is told once, until it is another one."""
     if run.outcome == "failed":
         if before.trouble is None or before.trouble.code != run.trouble.code:
-            yield Event("failure", run.trouble.message, run)
+            yield Occurrence("failure", run.trouble.message, run)
     elif run.outcome in ("done", "partial") and before.trouble is not None:
-        yield Event("recovery", "it goes well again", run)
+        yield Occurrence("recovery", "it goes well again", run)
     count = max((tally.conflicts for tally in run.totals().values()), default=0)  # the same at both ends, as a rule
     if count:
-        yield Event("conflict", f"{count} new conflict{'s' if count > 1 else ''}", run)
+        yield Occurrence("conflict", f"{count} new conflict{'s' if count > 1 else ''}", run)
 
 
-def call(hook: str, event: Event, environment: Mapping[str, str]) -> None:
+def call(hook: str, occurrence: Occurrence, environment: Mapping[str, str]) -> None:
     """Tell it, as JSON: to an address in a POST request, to a command on its standard input.
 
     `Unreachable`, `Mistake` if a command fails; nobody is waited for longer than `PATIENCE_S`.
     """
-    said = json.dumps(event.to_dict(), ensure_ascii=False).encode() + b"\n"
-    (_post if is_web(hook) else _run)(hook, said, f"on-{event.happening}", environment)
+    said = json.dumps(occurrence.to_dict(), ensure_ascii=False).encode() + b"\n"
+    (_post if is_web(hook) else _run)(hook, said, f"on-{occurrence.happening}", environment)
 
 
 def _post(address: str, said: bytes, key: str, environment: Mapping[str, str]) -> None:

@@ -69,6 +69,16 @@ def holder(path: str, host: str) -> Holder | None:
     return noted if noted is not None and noted.host == host and _is_alive(noted.pid) else None
 
 
+def forget_holder(path: str) -> None:
+    """Note that nobody has the lock at `path`, for a process that has it still and is about to end well."""
+    with suppress(OSError):
+        handle = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            _write(handle, "")
+        finally:
+            os.close(handle)
+
+
 def _is_alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)

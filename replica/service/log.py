@@ -79,7 +79,7 @@ class Log:
             if run.skipped and run.moment is not None and self.past(run.connection.name).skipped == run.moment:
                 return
             unid = self._put(RUNS, {"type": "run", **run.to_dict()})
-            self._remember(run.connection.name, lambda past: _after(past, run))
+            self._remember(run.connection.name, lambda past: after(past, run))
             self._remember_reached(run)
             if self._keep_s is not None:
                 forget_before(self._replica, run.end - timedelta(seconds=self._keep_s))
@@ -156,7 +156,7 @@ def _reached_from(kept: LocalDocument) -> dict[str, Reached]:
         raise Corrupt("what the log remembers of a connection cannot be understood", hint=_HINT) from error
 
 
-def _after(past: Past, run: Run) -> Past:
+def after(past: Past, run: Run) -> Past:
     """What is remembered after a run. One that was called by name and did not go well leaves the schedule as it was."""
     outcome, scheduled = run.outcome, run.moment is not None
     if outcome in ("done", "partial"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from threading import Event
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -13,13 +14,13 @@ from replica.errors import Locked, ReplicaError
 from replica.service.agenda import Due, due, forgotten, moments
 from replica.service.configuration import Configuration
 from replica.service.connection import Connection
-from replica.service.hooks import Event, call, events
-from replica.service.lock import Holder, held
-from replica.service.log import Log
+from replica.service.hooks import Occurrence, call, occurrences
+from replica.service.lock import Holder, forget_holder, held
+from replica.service.log import Log, after
 from replica.service.past import NEVER, Past, at, read, written
 from replica.service.places import host, lock_path
 from replica.service.run import Run
-from replica.service.work import do
+from replica.service.work import Stopped, do
 
 T = TypeVar("T")
 
@@ -29,75 +30,114 @@ class Runner:
 
     `environment`: the variables in which secrets may be, and those of the commands that are told. A log that cannot be opened or
     written keeps nothing from running; `log_error` is what is wrong with it. Nor does somebody who cannot be told of something:
-    `hook_errors`.
+    `hook_errors`. `memory`: of each connection by name, for as long as the log cannot be read; changed by what is run.
     """
 
     def __init__(
-        self, configuration: Configuration, *, environment: Mapping[str, str] | None = None, clock: Clock = system_clock
+        self,
+        configuration: Configuration,
+        *,
+        environment: Mapping[str, str] | None = None,
+        memory: dict[str, Past] | None = None,
+        clock: Clock = system_clock,
     ) -> None:
         self.log_error: ReplicaError | None = None
         self.hook_errors: list[ReplicaError] = []
         self._configuration = configuration
         self._environment = environment or {}
         self._clock = clock
+        self._memory = {} if memory is None else memory
+        self._active: dict[str, Run] = {}  # taking out of a dict is one step, whichever thread does it
         self._log = self._try(lambda: Log(configuration.log_path, configuration.path, clock, configuration.keep_runs_s))
+
+    @property
+    def connections(self) -> tuple[Connection, ...]:
+        """Those that it may run."""
+        return self._configuration.connections
 
     def due(self) -> list[Due]:
         """What is due now, the most urgent first."""
-        connections = self._configuration.connections
-        pasts = None if self._log is None else self._try(self._log.pasts)
-        now = at(self._clock())  # after it was read: nothing is remembered of a later time
-        if pasts is None:
-            pasts = {connection.name: forgotten(connection, now) for connection in connections}
-        return due(connections, pasts, now)
+        pasts = self.pasts()
+        return due(
+            self.connections, pasts, at(self._clock())
+        )  # after it was read: nothing is remembered of a later time
 
-    def run(self, connection: Connection, moment: datetime | None = None) -> Run | None:
-        """Run a connection now: for a moment that is due, or because it is called by name (None).
+    def pasts(self) -> Mapping[str, Past]:
+        """What is remembered of each connection, by name. Without a log, and of what did not run since, as if it had run until
+        a minute ago.
+        """
+        found = None if self._log is None else self._try(self._log.pasts)
+        return {each.name: self._recalled(each) for each in self.connections} if found is None else found
+
+    def _recalled(self, connection: Connection) -> Past:
+        """What is remembered without the log."""
+        past = self._memory.get(connection.name)
+        return forgotten(connection, at(self._clock())) if past is None else past
+
+    def run(self, connection: Connection, moment: datetime | None = None, stop: Event | None = None) -> Run | None:
+        """Run a connection now: for a moment that is due, or because it is called by name (None). Threads may do so for
+        different connections. When `stop` is set it ends with the batch in hand, as one that was interrupted.
 
         None if the moment is not due any more, because somebody else has taken it on. What goes wrong is in the run, not
         raised; an interruption is raised when it is noted.
         """
         before = self._past(connection) or NEVER
-        done = self._run_locked(connection, moment)
-        for event in () if done is None else events(before, done):
-            self._tell(event)
+        done = self._run_locked(connection, moment, stop or Event())
+        for occurrence in () if done is None else occurrences(before, done):
+            self._tell(occurrence)
         return done
 
-    def _run_locked(self, connection: Connection, moment: datetime | None) -> Run | None:
+    def _run_locked(self, connection: Connection, moment: datetime | None, stop: Event) -> Run | None:
         holder = Holder(os.getpid(), host(), written(at(self._clock())))
-        path = lock_path(self._configuration.log_path, self._configuration.path, connection.name)
         try:
-            with held(path, holder) as before:
+            with held(self._lock_path(connection), holder) as before:
                 if before is not None:
                     self._note_lost(connection, before)
-                return self._run_alone(connection, moment)
+                return self._run_alone(connection, moment, stop)
         except Locked as error:
             return self._noted(self._nothing(connection, moment, error, skipped=True))
         except ReplicaError as error:
             return self._noted(self._nothing(connection, moment, error, skipped=False))
 
-    def _run_alone(self, connection: Connection, moment: datetime | None) -> Run | None:
+    def _run_alone(self, connection: Connection, moment: datetime | None, stop: Event) -> Run | None:
         if moment is not None:
             moment = self._still_due(connection, moment)
             if moment is None:
                 return None
         log = self._log
+        recalled = self._recalled(connection)
         start = None if log is None else self._try(lambda: log.begin(connection.name, moment))
         if start is None:
             start = at(self._clock())
-            if moment is not None and not moments(connection, forgotten(connection, start), start):
-                return None  # it cannot be remembered that it has run, so that it would run every minute
+            if moment is not None and not moments(connection, recalled, start):
+                return None  # it is not remembered when it ran last, so that it would run every minute
+        self._memory[connection.name] = recalled.begun(moment, start)
         run = Run(connection, moment, start, start)
+        self._active[connection.name] = run
         try:
-            do(run, self._environment)
-        except ReplicaError as error:
+            do(run, self._environment, stop)
+        except (ReplicaError, Stopped) as error:
             run.error = error
+        if self._active.pop(connection.name, None) is None:
+            return None  # it was given up, and that is noted
         run.end = at(self._clock())
         self._noted(run)
         for cause in run.errors:
-            if not isinstance(cause, Exception):
+            if not isinstance(cause, Exception | Stopped):
                 raise cause
         return run
+
+    def abandon(self) -> None:
+        """Give up what threads run: it is noted as interrupted, and nobody waits for it. For a process that is about to end."""
+        for name in list(self._active):
+            run = self._active.pop(name, None)
+            if run is not None:
+                run.error, run.end = Stopped(), at(self._clock())
+                self._noted(run)
+                forget_holder(self._lock_path(run.connection))
+
+    def _lock_path(self, connection: Connection) -> str:
+        return lock_path(self._configuration.log_path, self._configuration.path, connection.name)
 
     def _still_due(self, connection: Connection, moment: datetime) -> datetime | None:
         """The moment for which it is due now; None if somebody has taken it on since it was found to be."""
@@ -114,7 +154,8 @@ class Runner:
         return Run(connection, moment, now, now, error=error, skipped=skipped)
 
     def _noted(self, run: Run) -> Run:
-        log = self._log
+        name, log = run.connection.name, self._log
+        self._memory[name] = after(self._memory.get(name, NEVER), run)
         if log is not None:
             self._try(lambda: log.note(run))
         return run
@@ -128,12 +169,12 @@ class Runner:
         lost = Run(connection, moment, start, now, error=KeyboardInterrupt())
         self._try(lambda: log.note_lost(lost, before))
 
-    def _tell(self, event: Event) -> None:
-        hook = self._configuration.hook(event.happening)
+    def _tell(self, occurrence: Occurrence) -> None:
+        hook = self._configuration.hook(occurrence.happening)
         if hook is None:
             return
         try:
-            call(hook, event, self._environment)
+            call(hook, occurrence, self._environment)
         except ReplicaError as error:
             self.hook_errors.append(error)
 
