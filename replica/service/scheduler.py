@@ -74,6 +74,7 @@ class Scheduler:
         `load`.
         """
         configuration = self._load()
+        self._listener.loaded(configuration)
         with ExitStack() as stack:
             runner = self._runner(configuration, stack)
             try:
@@ -106,16 +107,17 @@ class Scheduler:
         runner = stack.enter_context(
             Runner(configuration, environment=self._environment, memory=self._memory, clock=self._clock)
         )
-        self._listener.loaded(configuration)
         self._told_of(runner)
         return runner
 
     def _reloaded(self) -> Configuration | None:
         try:
-            return self._load()
+            found = self._load()
         except ReplicaError as error:  # the one before goes on to count
             self._listener.failed(error)
             return None
+        self._listener.loaded(found)
+        return found
 
     def _begin(self, runner: Runner) -> None:
         now = at(self._clock())
