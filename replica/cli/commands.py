@@ -50,6 +50,8 @@ GROUPS: dict[str, dict[str, Listed]] = {
         "connection enable": Listed("connection.enable", "switch a connection on again"),
         "connection disable": Listed("connection.disable", "switch a connection off"),
         "run": Listed("run", "run the connections that are due, or those that are named"),
+        "schedule show": Listed("schedule.show", "show what runs when"),
+        "schedule export": Listed("schedule.export", "print what lets cron or systemd run it"),
         "log": Listed("log", "show what was run, and what came of it"),
         "status": Listed("status", "show how each connection is doing"),
         "check": Listed("check", "tell whether something does not replicate as it should"),

@@ -120,6 +120,8 @@ SHAPES: dict[str, Shape] = {
     "connection-disable": lambda a, b, new: site(a, "connection", "disable", "both"),
     "run": lambda a, b, new: site(a, "run", "hub"),
     "log": lambda a, b, new: site(a, "log") if site(a, "run", "both") else run(),
+    "schedule-show": lambda a, b, new: site(a, "schedule", "show") if site(a, "run", "both") else run(),
+    "schedule-export": lambda a, b, new: site(a, "schedule", "export", "--systemd", new.parent),
     "status": lambda a, b, new: site(a, "status") if site(a, "run", "both") else run(),
     "check": lambda a, b, new: site(a, "check", "--max-age", "1h", bad=True),
     "verify": lambda a, b, new: done("verify", a, "--json"),

@@ -1,4 +1,4 @@
-"""Debian's cron runs what the documents tell it to: the line on the page, as it is."""
+"""Debian's cron runs what it is told to, as it is: the line in the documents, and what `schedule export` prints."""
 
 from __future__ import annotations
 
@@ -55,7 +55,8 @@ def in_a_namespace(site: Site, program: str) -> list[str]:
     return ["unshare", "--mount", "sh", "-c", script]
 
 
-def test_cron_runs_what_is_due(tmp_path: Path) -> None:
+@pytest.mark.parametrize("source", ["documents", "export"])
+def test_cron_runs_what_is_due(tmp_path: Path, source: str) -> None:
     if subprocess.run([need("unshare"), "--mount", "true"], capture_output=True, check=False).returncode:
         absent("root, to mount what cron sees")
     cron, compiler = need("cron"), need("gcc")
@@ -72,8 +73,14 @@ def test_cron_runs_what_is_due(tmp_path: Path) -> None:
         {"name": "hub", "here": tmp_path / "laptop.db", "peer": tmp_path / "hub.db", "schedule": "* * * * *"}, head=""
     )
     site.log = tmp_path / ".local" / "state" / "replica" / "log.db"
-    lines = re.sub(r"^PATH=", f"HOME={tmp_path}\nPATH={programs}:", crontab(), flags=re.MULTILINE)
-    assert f"PATH={programs}:" in lines
+    if source == "documents":
+        lines = re.sub(r"^PATH=", f"HOME={tmp_path}\nPATH={programs}:", crontab(), flags=re.MULTILINE)
+        assert f"PATH={programs}:" in lines
+    else:
+        lines = site.done(
+            "schedule", "export", "--cron", PATH=f"{programs}:{os.environ['PATH']}", HOME=str(tmp_path)
+        ).out
+        assert f"{programs}/replicate -q" in lines
     (tmp_path / "crontab").write_text(lines)
     (tmp_path / "later.c").write_text(LATER)
     subprocess.run([compiler, "-shared", "-fPIC", "-o", tmp_path / "later.so", tmp_path / "later.c"], check=True)

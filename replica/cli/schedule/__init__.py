@@ -1,0 +1,1 @@
+"""The commands `replicate schedule …`, one file each."""
