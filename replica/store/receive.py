@@ -26,6 +26,11 @@ _REFUSED_OF = text("SELECT unid, revision, code FROM refused WHERE unid IN (SELE
 _REFUSED_ROWS = text(f"SELECT unid, revision, code FROM refused WHERE {UNREADABLE}")
 _NOTE_REFUSAL = text("INSERT OR REPLACE INTO refused VALUES (:unid, :revision, :code, :peer, :at_ms)")
 _HOW_MANY = text("SELECT count(*) FROM refused")
+_HOW_MANY_OF = text("SELECT count(*) FROM refused WHERE peer = :peer")
+_WHO_HAS_MOST = text("SELECT peer, count(*) AS many FROM refused GROUP BY peer ORDER BY many DESC, peer LIMIT 1")
+_GIVE_UP = text("""
+    DELETE FROM refused WHERE (unid, revision) IN (
+        SELECT unid, revision FROM refused WHERE peer = :peer ORDER BY at_ms, unid, revision LIMIT :count)""")
 _FORGET_REFUSAL = text("DELETE FROM refused WHERE unid = :unid AND revision = :revision")
 
 STUB_ROOM = 2**12  # bytes: the stub of the largest document may name readers, authors and who deleted it
@@ -132,17 +137,32 @@ def refused_from(connection: Connection, peers: Iterable[str]) -> list[Failure]:
 
 
 def note_refusals(connection: Connection, tally: Tally, judged: Iterable[str], peer: str, at_ms: int) -> None:
-    """Note what was not taken now, up to `REFUSED_MAX` altogether, and forget what is here by now."""
+    """Note what was not taken now, as far as there is room, and forget what is here by now."""
     unids = {*judged, *(failure.unid for failure in tally.failures)}
     noted = {Failure(*row) for row in connection.execute(_REFUSED_OF, {"unids": json.dumps(list(unids))})}
     new = [{**asdict(failure), "peer": peer, "at_ms": at_ms} for failure in tally.failures if failure not in noted]
-    new = new[: max(0, REFUSED_MAX - connection.execute(_HOW_MANY).scalar_one())] if new else []
+    new = new[: _room(connection, peer, len(new))] if new else []
     here = leaves_of_many(connection, {failure.unid for failure in noted}, bodies=False) if noted else {}
     done = [asdict(failure) for failure in noted if _is_here(failure.revision, here.get(failure.unid, []))]
     done += [asdict(failure) for failure in _readable_by_now(connection, judged)]
     for statement, rows in ((_NOTE_REFUSAL, new), (_FORGET_REFUSAL, done)):
         if rows:
             connection.execute(statement, rows)
+
+
+def _room(connection: Connection, peer: str, wanted: int) -> int:
+    """How many more refusals may be noted of what a peer offered. When there are `REFUSED_MAX`, the peer with the most gives up
+    its oldest until the two have as many: who brings much that is refused keeps no other's from being listed and coming again.
+    """
+    free = REFUSED_MAX - int(connection.execute(_HOW_MANY).scalar_one())
+    if wanted <= free:
+        return wanted
+    most = connection.execute(_WHO_HAS_MOST).one_or_none()
+    mine = int(connection.execute(_HOW_MANY_OF, {"peer": peer}).scalar_one())
+    given = 0 if most is None else max(0, min(wanted - free, (most.many - mine) // 2))
+    if most is not None and given:
+        connection.execute(_GIVE_UP, {"peer": most.peer, "count": given})
+    return max(0, free) + given
 
 
 def _readable_by_now(connection: Connection, judged: Iterable[str]) -> list[Failure]:

@@ -241,3 +241,32 @@ def test_what_an_import_refuses_is_counted_and_named(lane: str) -> None:
         assert [(2, "too_large"), (3, "bad_document")] == [(f["line"], f["code"]) for f in report.failures]
         by_lane(hub, laptop, lane=lane)
         assert 2 == len(hub)
+
+
+def test_one_who_brings_much_that_is_refused_keeps_no_others_from_being_listed(
+    lane: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The list is full of what one replica brought; another one's is listed all the same, and comes when it may."""
+    monkeypatch.setattr("replica.store.receive.REFUSED_MAX", 10)
+    with World(3) as world:
+        hub, flood, honest = (twin.library for twin in world.twins[:3])
+        hub.settings["document-size-max"] = 100
+        for number in range(30):
+            flood.put(LARGE, unid=f"flood/{number:02}")
+        for _ in range(2):
+            by_lane(flood, hub, lane=lane)
+            assert 10 == len(hub.refused())
+        wanted = {f"honest/{number}" for number in range(3)}
+        for unid in sorted(wanted):
+            honest.put(LARGE, unid=unid)
+        report = by_lane(honest, hub, lane=lane)
+        assert report.push is not None
+        assert {"too_large": 3} == report.push.refused
+        listed = {failure.unid for failure in hub.refused()}
+        assert wanted <= listed
+        assert 10 == len(listed)
+        by_lane(flood, hub, lane=lane)
+        assert wanted <= {failure.unid for failure in hub.refused()}, "it gets no more than its share again"
+        hub.settings["document-size-max"] = 1000
+        by_lane(honest, hub, lane=lane)
+        assert wanted <= {document.unid for document in hub.documents()}
