@@ -12,7 +12,6 @@ from typing import BinaryIO
 from replica.clock import system_clock
 from replica.errors import Mistake, TooLarge
 from replica.service import units
-from replica.service.past import at
 
 STDIN = "-"
 
@@ -46,6 +45,8 @@ def rate(text: str) -> float:
 
 def since(text: str) -> datetime:
     """A time that has been: how long ago, as a duration, or a time as ISO 8601; this machine's, unless it says a zone."""
+    from replica.service.past import at  # `--help` does not need it
+
     try:
         return at(system_clock()) - timedelta(seconds=units.duration(text))
     except (ValueError, OverflowError):

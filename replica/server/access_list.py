@@ -17,10 +17,14 @@ Changed = Callable[[InForce, InForce], None]
 LOG = logging.getLogger("replica.access")
 
 
+def unnoticed(before: InForce, after: InForce) -> None:
+    """For whom a change means nothing."""
+
+
 class WatchedList:
     """What counts in one database now. Threads may share it. What cannot be understood is said in the log, once."""
 
-    def __init__(self, replica: Replica, changed: Changed = lambda before, after: None) -> None:
+    def __init__(self, replica: Replica, changed: Changed = unnoticed) -> None:
         self._replica = replica
         self._changed = changed
         self._lock = threading.Lock()

@@ -17,7 +17,7 @@ from replica.errors import BadSettings, Exists, IllegalName, NotFound, ReplicaEr
 from replica.naming import UPDATED_BY
 from replica.replica import Replica
 from replica.rights import InForce
-from replica.server.access_list import Changed, WatchedList
+from replica.server.access_list import Changed, WatchedList, unnoticed
 from replica.server.pending import Pending
 from replica.server.security_log import changes_of
 from replica.server.watching import Watch
@@ -40,7 +40,7 @@ class Held:
     read by those who do not see everything.
     """
 
-    def __init__(self, replica: Replica, changed: Changed) -> None:
+    def __init__(self, replica: Replica, changed: Changed = unnoticed) -> None:
         self.replica = replica
         self.watch = Watch(replica)
         self.pending = Pending()

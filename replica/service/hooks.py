@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from replica.errors import Mistake, Unreachable
+from replica.errors import Mistake, ReplicaError, Unreachable
 from replica.service.general import Happening, is_web
 from replica.service.past import Past, written
 from replica.service.places import host
@@ -46,6 +46,21 @@ def occurrences(before: Past, run: Run) -> Iterator[Occurrence]:
     count = max((tally.conflicts for tally in run.totals().values()), default=0)  # the same at both ends, as a rule
     if count:
         yield Occurrence("conflict", f"{count} new conflict{'s' if count > 1 else ''}", run)
+
+
+def tell(
+    hook_for: Callable[[Happening], str | None], before: Past, run: Run, environment: Mapping[str, str]
+) -> list[ReplicaError]:
+    """Tell whoever wants to know of what happened in a run; who could not be told, and why."""
+    errors = []
+    for occurrence in occurrences(before, run):
+        hook = hook_for(occurrence.happening)
+        if hook is not None:
+            try:
+                call(hook, occurrence, environment)
+            except ReplicaError as error:
+                errors.append(error)
+    return errors
 
 
 def call(hook: str, occurrence: Occurrence, environment: Mapping[str, str]) -> None:

@@ -14,7 +14,7 @@ from replica.errors import Locked, ReplicaError
 from replica.service.agenda import Due, due, forgotten, moments
 from replica.service.configuration import Configuration
 from replica.service.connection import Connection
-from replica.service.hooks import Occurrence, call, occurrences
+from replica.service.hooks import tell
 from replica.service.lock import Holder, forget_holder, held
 from replica.service.log import Log, after
 from replica.service.past import NEVER, Past, at, read, written
@@ -58,9 +58,8 @@ class Runner:
     def due(self) -> list[Due]:
         """What is due now, the most urgent first."""
         pasts = self.pasts()
-        return due(
-            self.connections, pasts, at(self._clock())
-        )  # after it was read: nothing is remembered of a later time
+        now = at(self._clock())  # after they were read: nothing is remembered of a later time
+        return due(self.connections, pasts, now)
 
     def pasts(self) -> Mapping[str, Past]:
         """What is remembered of each connection, by name. Without a log, and of what did not run since, as if it had run until
@@ -81,10 +80,10 @@ class Runner:
         None if the moment is not due any more, because somebody else has taken it on. What goes wrong is in the run, not
         raised; an interruption is raised when it is noted.
         """
-        before = self._past(connection) or NEVER
+        before = self._past(connection) or self._memory.get(connection.name, NEVER)
         done = self._run_locked(connection, moment, stop or Event())
-        for occurrence in () if done is None else occurrences(before, done):
-            self._tell(occurrence)
+        if done is not None:
+            self.hook_errors += tell(self._configuration.hook, before, done, self._environment)
         return done
 
     def _run_locked(self, connection: Connection, moment: datetime | None, stop: Event) -> Run | None:
@@ -168,15 +167,6 @@ class Runner:
         moment, start = _cut_off(past) if past.ending == "running" else (None, read(before.since) or now)
         lost = Run(connection, moment, start, now, error=KeyboardInterrupt())
         self._try(lambda: log.note_lost(lost, before))
-
-    def _tell(self, occurrence: Occurrence) -> None:
-        hook = self._configuration.hook(occurrence.happening)
-        if hook is None:
-            return
-        try:
-            call(hook, occurrence, self._environment)
-        except ReplicaError as error:
-            self.hook_errors.append(error)
 
     def _past(self, connection: Connection) -> Past | None:
         """What is remembered of it; None if that cannot be known."""

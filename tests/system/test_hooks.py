@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 import replica
+from replica.service import Runner, load
 from tests.connections import Site
 
 pytestmark = pytest.mark.system
@@ -93,6 +94,17 @@ def test_a_failure_is_told_once_and_so_is_that_it_goes_well_again(site: Site) ->
     assert ("hub", "it goes well again") == (third["connection"], third["message"])
     with replica.open(site.log) as log:
         assert first["run"]["run"] in log, "what is told has been noted"
+
+
+def test_without_a_log_a_failure_that_goes_on_is_told_once(site: Site) -> None:
+    site.log.parent.mkdir()
+    site.log.write_bytes(b"no database")
+    site.write({"name": "hub", "here": "none.db"}, head=head(**to_file(site)))
+    with Runner(load(str(site.file))) as runner:
+        (connection,) = runner.connections
+        for _ in range(3):
+            runner.run(connection)
+    assert ["failure"] == [each["event"] for each in told(site)]
 
 
 def test_new_conflicts_are_told(site: Site) -> None:
