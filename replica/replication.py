@@ -85,8 +85,10 @@ def replicate(
         else:
             a = to_here(None)
             report = meeting(a, to_there(a), lambda transfer: transfer, is_over)
-    if continuous or report.limit is not None:
-        report.limit = "max_duration" if out_of_time() else None if continuous else "stop"
+    if continuous:
+        report.limit = "max_duration" if out_of_time() else None
+    elif report.limit is not None:
+        report.limit = "max_duration" if out_of_time() else "stop"
     report.seconds = elapsed()
     return report
 

@@ -30,8 +30,10 @@ def go_on(arguments: argparse.Namespace, out: Terminal) -> int:
     """Run what is due until a signal says that it is enough: 130 or 143."""
     from replica.service.scheduler import LOOK, Listener, Order, Scheduler
 
-    for name in arguments.names:
-        configuration(arguments).connection(name)
+    if arguments.names:
+        found = configuration(arguments)
+        for name in arguments.names:
+            found.connection(name)
     watchdog = watchdog_s()
     teller = _Teller(arguments, out)
     scheduler = Scheduler(

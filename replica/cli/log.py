@@ -31,7 +31,6 @@ replicate log --errors --json
 replicate log --follow
 """
 READS_CONFIGURATION = True
-WAYS = ("pull", "push")
 SHOWN = 100  # records, unless a time says from when or a number how many
 
 
@@ -53,7 +52,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, out: Terminal) -> int:
     """Do it; the exit code."""
     from replica.service.general import LOG_VARIABLE
-    from replica.service.records import Wanted, coming, latest
+    from replica.service.records import Wanted, coming, latest, unid_of
 
     path = os.environ.get(LOG_VARIABLE) or configuration(arguments).log_path
     wanted = Wanted(arguments.connection, arguments.errors, arguments.since)
@@ -68,11 +67,11 @@ def run(arguments: argparse.Namespace, out: Terminal) -> int:
         if not arguments.follow:
             out.answer(records, map(_line, records))
             return Exit.DONE
-        shown = {_unid(record) for record in records}
+        shown = {unid_of(record) for record in records}
         for record in records:
             out.line(render.json_text(record), now=True)
         for record in coming(log, wanted, known):
-            if _unid(record) not in shown:
+            if unid_of(record) not in shown:
                 out.line(render.json_text(record), now=True)
     return Exit.DONE
 
@@ -82,11 +81,6 @@ def _opened(path: str) -> Replica:
         return open_path(path)
     except NotFound as error:
         raise NotFound(f"there is no log {path} yet", hint="`replicate run` makes it.") from error
-
-
-def _unid(record: Record) -> str:
-    unid: str = record.get("run") or record["switch"]
-    return unid
 
 
 def _line(record: Record) -> str:
@@ -107,6 +101,8 @@ def _run(record: Record) -> str:
 def _said(record: Record, seconds: float) -> str:
     if record["error"] is not None:
         return str(record["error"]["message"])
+    from replica.service.run import WAYS
+
     known = {field.name for field in fields(Tally)}
     ways = {way: record[way] for way in WAYS if record[way] is not None}
     tallies = {way: Tally(**{key: value for key, value in said.items() if key in known}) for way, said in ways.items()}
@@ -122,5 +118,7 @@ def _switch(record: Record) -> str:
 
 def _name(record: Record) -> str:
     """The connection; and the machine, unless it is this one."""
+    from replica.service.places import host
+
     name: str = record["connection"]
-    return name if record["host"] == os.uname().nodename else f"{name} on {record['host']}"
+    return name if record["host"] == host() else f"{name} on {record['host']}"

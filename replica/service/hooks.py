@@ -69,10 +69,14 @@ def call(hook: str, occurrence: Occurrence, environment: Mapping[str, str]) -> N
     `Unreachable`, `Mistake` if a command fails; nobody is waited for longer than `PATIENCE_S`.
     """
     said = json.dumps(occurrence.to_dict(), ensure_ascii=False).encode() + b"\n"
-    (_post if is_web(hook) else _run)(hook, said, f"on-{occurrence.happening}", environment)
+    key = f"on-{occurrence.happening}"
+    if is_web(hook):
+        _post(hook, said, key)
+    else:
+        _run(hook, said, key, environment)
 
 
-def _post(address: str, said: bytes, key: str, environment: Mapping[str, str]) -> None:
+def _post(address: str, said: bytes, key: str) -> None:
     import httpx2
 
     try:

@@ -99,7 +99,7 @@ class Pool:
         name = turn.connection.name
         try:
             self.inbox.put(_Ended(name, runner.run(turn.connection, turn.moment, self._stop), None))
-        except BaseException as error:  # noqa: BLE001 - it is raised where the end is waited for
+        except BaseException as error:  # noqa: BLE001 - whatever it is: `next` raises it in the thread that waits
             self.inbox.put(_Ended(name, None, error))
 
 

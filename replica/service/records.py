@@ -79,10 +79,15 @@ def _backwards(log: Replica, kind: str, wanted: Wanted) -> Iterator[Record]:
         span = span.after(rows[-1].leaf.unid)
 
 
+def unid_of(record: Record) -> str:
+    """The UNID of a record."""
+    unid: str = record.get("run") or record["switch"]
+    return unid
+
+
 def _record(unid: str, items: Record) -> Record:
     return {unid.partition("/")[0]: unid, **items}
 
 
 def _age(record: Record) -> str:
-    unid: str = record.get("run") or record["switch"]
-    return unid.partition("/")[2]
+    return unid_of(record).partition("/")[2]

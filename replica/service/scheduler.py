@@ -104,6 +104,8 @@ class Scheduler:
         self._told_of(runner)
 
     def _runner(self, configuration: Configuration, stack: ExitStack) -> Runner:
+        if not self._pool.busy:
+            stack.close()  # nobody needs the one before any more
         runner = stack.enter_context(
             Runner(configuration, environment=self._environment, memory=self._memory, clock=self._clock)
         )

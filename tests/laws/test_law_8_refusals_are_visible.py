@@ -249,24 +249,24 @@ def test_one_who_brings_much_that_is_refused_keeps_no_others_from_being_listed(
     """The list is full of what one replica brought; another one's is listed all the same, and comes when it may."""
     monkeypatch.setattr("replica.store.receive.REFUSED_MAX", 10)
     with World(3) as world:
-        hub, flood, honest = (twin.library for twin in world.twins[:3])
+        hub, much, little = (twin.library for twin in world.twins[:3])
         hub.settings["document-size-max"] = 100
         for number in range(30):
-            flood.put(LARGE, unid=f"flood/{number:02}")
+            much.put(LARGE, unid=f"much/{number:02}")
         for _ in range(2):
-            by_lane(flood, hub, lane=lane)
+            by_lane(much, hub, lane=lane)
             assert 10 == len(hub.refused())
-        wanted = {f"honest/{number}" for number in range(3)}
+        wanted = {f"little/{number}" for number in range(3)}
         for unid in sorted(wanted):
-            honest.put(LARGE, unid=unid)
-        report = by_lane(honest, hub, lane=lane)
+            little.put(LARGE, unid=unid)
+        report = by_lane(little, hub, lane=lane)
         assert report.push is not None
         assert {"too_large": 3} == report.push.refused
         listed = {failure.unid for failure in hub.refused()}
         assert wanted <= listed
         assert 10 == len(listed)
-        by_lane(flood, hub, lane=lane)
+        by_lane(much, hub, lane=lane)
         assert wanted <= {failure.unid for failure in hub.refused()}, "it gets no more than its share again"
         hub.settings["document-size-max"] = 1000
-        by_lane(honest, hub, lane=lane)
+        by_lane(little, hub, lane=lane)
         assert wanted <= {document.unid for document in hub.documents()}

@@ -13,13 +13,6 @@ from tests.system.command import done, run
 pytestmark = pytest.mark.system
 
 
-@pytest.fixture
-def site(tmp_path: Path) -> Site:
-    made = Site(tmp_path)
-    made.pair()
-    return made
-
-
 # -- where it is
 
 

@@ -20,26 +20,14 @@ import pytest
 import replica
 from replica.service.lock import Holder, held
 from replica.service.places import host, lock_path
-from tests.connections import Site, behind_a_server
+from tests.connections import Site
 from tests.middleman import PATIENCE_S, held_up, silent
 from tests.system.command import spawn
 
 pytestmark = pytest.mark.system
 
 OFTEN = {"every": "1s"}
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Site:
-    made = Site(tmp_path)
-    made.pair()
-    return made
-
-
-@pytest.fixture
-def server(site: Site) -> Iterator[str]:
-    with behind_a_server(site) as url:
-        yield url
+SOAK_S = 240
 
 
 class Going:
@@ -89,6 +77,14 @@ def going(site: Site, *words: object, **variables: str) -> Iterator[Going]:
         if made.process.poll() is None:
             made.process.kill()
         made.process.communicate()
+
+
+def seen(happens: Callable[[], bool]) -> None:
+    """Wait until something is so in a file: another process writes there, and tells nobody."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not happens():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def names(records: list[dict[str, Any]]) -> set[str]:
@@ -174,9 +170,7 @@ def test_one_that_somebody_else_runs_is_left_alone_for_a_while(site: Site) -> No
 def test_two_schedulers_do_nothing_twice(site: Site) -> None:
     site.write(*({"name": f"hub{n}", "schedule": "0 0 1 1 *"} for n in range(6)))
     with going(site) as one, going(site) as other:
-        waited = time.monotonic() + PATIENCE_S
-        while site.outcomes().count("done") < 6 and time.monotonic() < waited:
-            time.sleep(0.05)
+        seen(lambda: site.outcomes().count("done") >= 6)
         assert [143, 143] == [process.stop() for process in (one, other)]
     done = [record["connection"] for record in site.records() if record["outcome"] == "done"]
     assert [f"hub{n}" for n in range(6)] == sorted(done)
@@ -234,9 +228,7 @@ def test_a_batch_in_hand_is_finished(site: Site, server: str) -> None:
         many.put_many({"n": n, "text": os.urandom(400).hex()} for n in range(3000))
     site.write({"name": "hub", "here": "few.db", "peer": f"{server}/many", "rate": "500k", **OFTEN})
     with going(site) as process:
-        waited = time.monotonic() + PATIENCE_S
-        while not site.count("few.db") and time.monotonic() < waited:
-            time.sleep(0.05)
+        seen(lambda: site.count("few.db") > 0)
         assert 143 == process.stop()
     assert 0 < site.count("few.db") < 3000
     assert ["interrupted"] == site.outcomes()
@@ -268,8 +260,7 @@ def test_it_says_how_it_is_doing(site: Site) -> None:
     process = subprocess.Popen([word for word in spawn_words(site) if word != "--json"], stderr=subprocess.PIPE)
     with process:
         assert process.stderr is not None
-        while not site.outcomes():
-            time.sleep(0.05)
+        seen(lambda: bool(site.outcomes()))
         process.send_signal(signal.SIGUSR1)
         header, row = (process.stderr.readline().decode() for _ in range(2))
         process.kill()
@@ -332,7 +323,7 @@ def test_five_hundred_connections_start_in_time(site: Site, capsys: pytest.Captu
     )
     quiet = [word for word in spawn_words(site) if word != "--json"]
     with subprocess.Popen(quiet, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        time.sleep(240)
+        time.sleep(SOAK_S)  # nothing is waited for: this is how long it is watched
         status = Path(f"/proc/{process.pid}/status").read_text()
         peak_mb = int(status.partition("VmHWM:")[2].split()[0]) / 1024
         process.terminate()

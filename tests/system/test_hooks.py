@@ -8,7 +8,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,13 +20,6 @@ pytestmark = pytest.mark.system
 
 HEAD = 'log = "state/log.db"'
 OFTEN = {"name": "hub", "schedule": "* * * * *"}
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Site:
-    made = Site(tmp_path)
-    made.pair()
-    return made
 
 
 def head(**hooks: str) -> str:

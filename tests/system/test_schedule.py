@@ -17,13 +17,6 @@ from tests.system.command import Outcome
 pytestmark = pytest.mark.system
 
 
-@pytest.fixture
-def site(tmp_path: Path) -> Site:
-    made = Site(tmp_path)
-    made.pair()
-    return made
-
-
 def test_what_runs_next_comes_first(site: Site) -> None:
     site.write(
         {"name": "by-name"},

@@ -6,7 +6,6 @@ import json
 import os
 import socket
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,7 +15,7 @@ import pytest
 
 import replica
 from replica.access import Directory
-from tests.connections import Site, behind_a_server
+from tests.connections import Site
 from tests.middleman import PATIENCE_S, Told, between, held_up, silent
 from tests.system.command import Outcome, spawn
 
@@ -25,19 +24,6 @@ pytestmark = pytest.mark.system
 OFTEN = {"schedule": "* * * * *"}
 SELDOM = {"schedule": "0 0 1 1 *"}
 QUIET = Outcome(0, "", "")
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Site:
-    made = Site(tmp_path)
-    made.pair()
-    return made
-
-
-@pytest.fixture
-def server(site: Site) -> Iterator[str]:
-    with behind_a_server(site) as url:
-        yield url
 
 
 def status(site: Site, name: str = "hub") -> dict[str, Any]:

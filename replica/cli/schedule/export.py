@@ -21,7 +21,6 @@ replicate schedule export --cron | crontab -
 replicate schedule export --systemd /etc/systemd/system
 """
 READS_CONFIGURATION = True
-_HERE = ""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -42,19 +41,17 @@ def run(arguments: argparse.Namespace, out: Terminal) -> int:
         )
     found = configuration(arguments)
     caller = Caller(_program(), _user())
-    texts = {_HERE: crontab(found, caller)}
-    if arguments.systemd:
-        texts = {f"{UNIT}.service": service(found, caller), f"{UNIT}.timer": timer()}
-    if arguments.folder is not None:
-        for name, text in texts.items():
-            replace_file(os.path.join(arguments.folder, name), text.encode())
-        out.done(
-            {"ok": True, "files": [os.path.join(arguments.folder, name) for name in texts]},
-            f"wrote {' and '.join(texts)}",
-        )
+    units = {f"{UNIT}.service": service(found, caller), f"{UNIT}.timer": timer()}
+    if arguments.cron:
+        text = crontab(found, caller)
+        out.answer({"crontab": text}, text.splitlines())
+    elif arguments.folder is not None:
+        files = {os.path.join(arguments.folder, name): text for name, text in units.items()}
+        for path, text in files.items():
+            replace_file(path, text.encode())
+        out.done({"ok": True, "files": [*files]}, f"wrote {' and '.join(units)}")
     else:
-        parts = [f"# {name}\n{text}" if name else text for name, text in texts.items()]
-        out.answer({name or "crontab": text for name, text in texts.items()}, "\n".join(parts).splitlines())
+        out.answer(units, "\n".join(f"# {name}\n{text}" for name, text in units.items()).splitlines())
     for lack in lacking(found):
         out.note(f"note: {lack}")
     return complain_of(found, out)

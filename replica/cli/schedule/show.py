@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from replica.cli import render
 from replica.cli.configuration import complain_of, configuration
@@ -12,6 +12,10 @@ from replica.cli.exits import worst
 from replica.cli.remembered import pasts
 from replica.cli.terminal import Terminal
 from replica.clock import system_clock
+
+if TYPE_CHECKING:
+    from replica.service.connection import Connection
+    from replica.service.past import Past
 
 DESCRIPTION = """\
 Show what runs when: the schedule of each connection, when it runs next, and when it ran and went well last. What runs next
@@ -28,7 +32,7 @@ _COLUMNS = {
     "last_run": "last run",
     "last_success": "last success",
 }
-_NEVER = "9999"
+_NEVER = "9999"  # after all times
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -37,28 +41,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, out: Terminal) -> int:
     """Do it; the exit code."""
-    from replica.service.agenda import upcoming
-    from replica.service.past import NEVER, at, written
+    from replica.service.past import NEVER
 
     found = configuration(arguments)
     known, code = pasts(found, out)
-    now = at(system_clock())
-
-    def entry(connection: Any) -> dict[str, Any]:
-        past = known.get(connection.name, NEVER)
-        times = {
-            "next_run": upcoming(connection, past, now),
-            "last_run": past.started,
-            "last_success": past.succeeded,
-        }
-        said = {"name": connection.name, "when": connection.when}
-        zone = {
-            "timezone": str(connection.timezone) if connection.is_scheduled else None,
-            "priority": connection.priority,
-        }
-        return said | zone | {key: None if time is None else written(time) for key, time in times.items()}
-
-    entries = sorted(map(entry, found.connections), key=lambda each: (each["next_run"] or _NEVER, each["name"]))
+    entries = [_entry(connection, known.get(connection.name, NEVER)) for connection in found.connections]
+    entries.sort(key=lambda each: (each["next_run"] or _NEVER, each["name"]))
     if out.as_json:
         out.answer(entries, ())
     elif entries:
@@ -66,6 +54,25 @@ def run(arguments: argparse.Namespace, out: Terminal) -> int:
     else:
         out.note(f"there are no connections in {found.path}")
     return worst((code, complain_of(found, out)))
+
+
+def _entry(connection: Connection, past: Past) -> dict[str, Any]:
+    """One connection as JSON."""
+    from replica.service.agenda import upcoming
+    from replica.service.past import at, written
+
+    times = {
+        "next_run": upcoming(connection, past, at(system_clock())),
+        "last_run": past.started,
+        "last_success": past.succeeded,
+    }
+    return {
+        "name": connection.name,
+        "when": connection.when,
+        "timezone": str(connection.timezone) if connection.is_scheduled else None,
+        "priority": connection.priority,
+        **{key: None if time is None else written(time) for key, time in times.items()},
+    }
 
 
 def _cell(key: str, value: str | None) -> str:
