@@ -20,7 +20,7 @@ import pytest
 import replica
 from replica.service.lock import Holder, held
 from replica.service.places import host, lock_path
-from tests.connections import Site
+from tests.connections import Site, behind_a_server
 from tests.middleman import PATIENCE_S, held_up, silent
 from tests.system.command import spawn
 
@@ -28,6 +28,12 @@ pytestmark = pytest.mark.system
 
 OFTEN = {"every": "1s"}
 SOAK_S = 240
+
+
+@pytest.fixture
+def server(site: Site) -> Iterator[str]:
+    with behind_a_server(site) as url:
+        yield url
 
 
 class Going:

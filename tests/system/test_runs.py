@@ -24,13 +24,19 @@ from replica.access import Directory
 from replica.errors import Locked
 from replica.service.lock import Holder, held
 from tests.certificates import Authority
-from tests.connections import Site
+from tests.connections import Site, behind_a_server
 from tests.middleman import PATIENCE_S, between, held_up, silent
 from tests.servers import serving
 from tests.small_disks import small_disk
 from tests.system.command import done, spawn
 
 pytestmark = pytest.mark.system
+
+
+@pytest.fixture
+def server(site: Site) -> Iterator[str]:
+    with behind_a_server(site) as url:
+        yield url
 
 
 # -- what comes of it

@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +16,7 @@ import pytest
 
 import replica
 from replica.access import Directory
-from tests.connections import Site
+from tests.connections import Site, behind_a_server
 from tests.middleman import PATIENCE_S, Told, between, held_up, silent
 from tests.system.command import Outcome, spawn
 
@@ -24,6 +25,12 @@ pytestmark = pytest.mark.system
 OFTEN = {"schedule": "* * * * *"}
 SELDOM = {"schedule": "0 0 1 1 *"}
 QUIET = Outcome(0, "", "")
+
+
+@pytest.fixture
+def server(site: Site) -> Iterator[str]:
+    with behind_a_server(site) as url:
+        yield url
 
 
 def status(site: Site, name: str = "hub") -> dict[str, Any]:
