@@ -5,28 +5,30 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 
+from replica.errors import ReplicaError
 from replica.replica import Replica
 from replica.rights import InForce
 from replica.store.access_list import read_in_force
 from replica.store.glance import Glance
 
-Changed = Callable[[InForce, InForce], None]
-"""Told what a list was, and what it is now."""
+Seen = Callable[[InForce], None]
+"""Told what a list is, when it is read first and whenever it is another one."""
 
 LOG = logging.getLogger("replica.access")
 
 
-def unnoticed(before: InForce, after: InForce) -> None:
-    """For whom a change means nothing."""
+def unnoticed(now: InForce) -> None:
+    """For whom a list means nothing."""
 
 
 class WatchedList:
     """What counts in one database now. Threads may share it. What cannot be understood is said in the log, once."""
 
-    def __init__(self, replica: Replica, changed: Changed = unnoticed) -> None:
+    def __init__(self, replica: Replica, seen: Seen) -> None:
         self._replica = replica
-        self._changed = changed
+        self._seen = seen
         self._lock = threading.Lock()
         self._glance: Glance | None = None  # nobody asks as long as there are no users
         self._sequence = -1
@@ -42,12 +44,16 @@ class WatchedList:
                 with self._replica.file.read() as connection:
                     found = read_in_force(connection)
                 first, self._sequence = self._sequence < 0, sequence
-                if found != self._now:
-                    before, self._now = self._now, found
+                if first or found != self._now:
+                    self._now = found
                     self._warn()
-                    if not first:
-                        self._changed(before, found)
+                    self._seen(found)
             return self._now
+
+    def look(self) -> None:
+        """See whether it is another one, for nobody's rights: who needs them is told what keeps it from being read."""
+        with suppress(ReplicaError):
+            self.now()
 
     def _warn(self) -> None:
         for problem in self._now.problems:

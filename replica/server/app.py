@@ -44,6 +44,7 @@ class Limits(NamedTuple):
 
 
 _USUAL = Limits()
+_READING = ("GET", "HEAD")
 
 
 class Server:
@@ -178,7 +179,14 @@ class _Served:
             visit.demand(self.endpoint.needs, name, catalogue.access_list)
             if name is not None and self.endpoint.opens_database:
                 held = await self._held(name, stack)
-        return await self.endpoint.handler(Call(request, self._server, held))
+        call = Call(request, self._server, held)
+        if held is None or visit.is_everybody or request.method in _READING:
+            return await self.endpoint.handler(call)
+        held.access.look()  # an administrator comes in without it; what it was must be known when it is another one
+        try:
+            return await self.endpoint.handler(call)
+        finally:
+            held.access.look()  # before the answer: who reads that finds in the security log what was changed
 
     async def _held(self, name: str, stack: ExitStack) -> Held:
         """The database, until the stack ends. A thread is asked if it has to be opened: that costs as much as reading."""

@@ -17,7 +17,7 @@ from replica.errors import BadSettings, Exists, IllegalName, NotFound, ReplicaEr
 from replica.naming import UPDATED_BY
 from replica.replica import Replica
 from replica.rights import InForce
-from replica.server.access_list import Changed, WatchedList, unnoticed
+from replica.server.access_list import Seen, WatchedList, unnoticed
 from replica.server.pending import Pending
 from replica.server.security_log import changes_of
 from replica.server.watching import Watch
@@ -40,11 +40,11 @@ class Held:
     read by those who do not see everything.
     """
 
-    def __init__(self, replica: Replica, changed: Changed = unnoticed) -> None:
+    def __init__(self, replica: Replica, seen: Seen = unnoticed) -> None:
         self.replica = replica
         self.watch = Watch(replica)
         self.pending = Pending()
-        self.access = WatchedList(replica, changed)
+        self.access = WatchedList(replica, seen)
         self.sights = Sights(replica.file)
         self.users = 0
 
@@ -68,6 +68,7 @@ class Catalogue:
         self._log = log
         self._lock = threading.Lock()
         self._open: dict[str, Held] = {}
+        self._lists: dict[str, InForce] = {}  # as they were last seen, also of databases that were closed or replaced
         self._dismissed = False
         self._told: set[str] = set()  # the files of which was told that they are not served
 
@@ -114,6 +115,7 @@ class Catalogue:
             if not os.path.isfile(path):
                 raise _no_such(name)
             held = self._open.pop(name, None)
+            self._lists.pop(name, None)
             if held is not None:
                 held.watch.end()
                 if not held.users:  # else the last of them closes it
@@ -178,10 +180,15 @@ class Catalogue:
             held.users += 1
             return held
 
-    def _note_list(self, name: str, hub: Replica, before: InForce, after: InForce) -> None:
-        document = hub.get(ACCESS_LIST, None)
+    def _note_list(self, name: str, hub: Replica, now: InForce) -> None:
+        before, self._lists[name] = self._lists.get(name, now), now
+        if now == before:
+            return
+        document = None
+        with suppress(ReplicaError):  # that it was changed is noted all the same
+            document = hub.get(ACCESS_LIST, None)
         revision, by = (None, None) if document is None else (document.revision, document.get(UPDATED_BY))
-        changes = changes_of(before, after)
+        changes = changes_of(before, now)
         self._log.record("access_list_changed", database=name, revision=revision, saved_by=by, changes=changes)
 
     def _close_idle(self) -> None:

@@ -238,6 +238,54 @@ def test_a_changed_access_list_is_noted_whatever_the_door(hall: Hall, tmp_path: 
     assert changed["rosa"] == (None if door == "deletion" else {"name": "rosa", "level": "editor"})
 
 
+@pytest.mark.parametrize("door", ["document", "batch", "security", "deletion"])
+@pytest.mark.parametrize("user", ["root", "mona"])
+def test_a_changed_access_list_is_noted_before_whoever_changes_it_is_answered(hall: Hall, user: str, door: str) -> None:
+    """As the first request that the server ever has, and as the last."""
+    revision = done("get", hall.folder / "orders.db", "_design/access", "--json").value["_rev"]
+    entries = [{"name": "mona", "level": "manager"}]
+    told = {"_id": "_design/access", "_rev": revision, "entries": entries}
+    if door == "document":
+        answered = hall.ask(user, "PUT", "/orders/_design/access", told)
+    elif door == "batch":
+        answered = hall.ask(user, "POST", "/orders/_bulk_docs", {"docs": [told]})
+    elif door == "security":
+        answered = hall.ask(
+            user, "PUT", "/orders/_security", {"admins": {"names": ["mona"]}, "members": {"names": ["rosa"]}}
+        )
+    else:
+        answered = hall.ask(user, "DELETE", f"/orders/_design/access?rev={revision}")
+    assert answered.is_success, answered.text
+    changes = hall.only("access_list_changed")["changes"]
+    assert {"name": "rosa", "level": "reader"} in [each["before"] for each in changes]
+
+
+@pytest.mark.parametrize("put_there", ["another file", "the same file, later"])
+def test_a_list_that_came_while_the_database_was_closed_is_noted(
+    hall: Hall, tmp_path: Path, put_there: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("replica.server.catalogue.OPEN_MAX", 0)  # closed as soon as nobody uses it
+    hall.ask("rosa", "GET", "/orders")
+    file = hall.folder / "orders.db"
+    if put_there == "another file":
+        done("copy", file, tmp_path / "orders.db")
+        done("acl", tmp_path / "orders.db", "set", "rosa", "manager")
+        os.replace(tmp_path / "orders.db", file)
+    else:
+        done("acl", file, "set", "rosa", "manager")
+    hall.ask("root", "POST", "/orders", {})
+    (change,) = hall.only("access_list_changed")["changes"]
+    assert {"name": "rosa", "level": "manager"} == change["after"]
+
+
+def test_a_database_that_is_made_anew_has_no_former_list(hall: Hall) -> None:
+    hall.ask("rosa", "GET", "/orders")
+    assert hall.ask("root", "DELETE", "/orders").is_success
+    assert hall.ask("root", "PUT", "/orders").is_success
+    assert 403 == hall.ask("rosa", "GET", "/orders").status_code
+    assert [] == hall.records("access_list_changed")
+
+
 def test_what_is_done_to_users_and_tokens_is_noted_with_whoever_did_it(hall: Hall) -> None:
     hall.directory.add("eva", "pw", roles=["sales"])
     hall.directory.change_password("eva", "other")
