@@ -10,11 +10,15 @@ _KEY = "replica.deeds"
 
 
 class Login(NamedTuple):
-    """Somebody tried to prove to be somebody. `event`: what came of it; `user`: of that name, if one was said."""
+    """Somebody tried to prove to be somebody. `event`: what came of it; `user`: of that name, if one was said. Of a token: its
+    id, which is no secret, and the `reason` why it proves nothing.
+    """
 
     event: Literal["login", "login_failed", "login_limited"]
     user: str | None
     way: str
+    token: str | None = None
+    reason: Literal["expired", "no_user", "unknown"] | None = None
 
 
 class Deeds:

@@ -79,6 +79,8 @@ class Witnessed:
         address = scope["client"][0] if scope.get("client") else None
         if deeds.login is not None:
             tried = {"user": deeds.login.user, "way": deeds.login.way, "address": address}
+            if deeds.login.reason is not None:
+                tried |= {"token": deeds.login.token, "reason": deeds.login.reason}
             self._sums.record(deeds.login.event, tried)
         if deeds.user is None:
             return

@@ -98,6 +98,31 @@ def test_wrong_tokens_are_noted_without_them(hall: Hall) -> None:
     assert token.rpartition("_")[2] not in hall.file.read_text()
 
 
+@pytest.mark.parametrize("reason", ["expired", "no_user", "unknown"])
+def test_of_a_token_that_is_good_no_more_is_noted_which_one_and_why(hall: Hall, reason: str) -> None:
+    hall.directory.add("eva", "pw")
+    token = hall.directory.create_token("eva", expires_ms=1000 if reason == "expired" else None)
+    if reason == "no_user":
+        with replica.open(hall.folder / "_users.db") as users:
+            users.delete("org.couchdb.user:eva")
+    elif reason == "unknown":
+        hall.directory.revoke(token)
+    assert 401 == httpx2.get(f"{hall.url}/orders", headers={"Authorization": f"Bearer {token}"}).status_code
+    failed = hall.only("login_failed")
+    user = None if reason == "unknown" else "eva"
+    assert (user, "token", token[8:20], reason) == tuple(failed[key] for key in ("user", "way", "token", "reason"))
+    assert token[21:] not in hall.file.read_text()
+
+
+def test_of_a_wrong_token_nothing_is_told_that_is_not_known_of_who_shows_it(hall: Hall) -> None:
+    token = hall.directory.create_token("bruno", expires_ms=1000)
+    for wrong in (token[:-1] + ("A" if token[-1] != "A" else "B"), "no token of ours\x7f"):
+        assert 401 == httpx2.get(f"{hall.url}/orders", headers={"Authorization": f"Bearer {wrong}"}).status_code
+    named, nameless = hall.records("login_failed")
+    assert (None, token[8:20], "unknown") == (named["user"], named["token"], named["reason"])
+    assert (None, None, "unknown") == (nameless["user"], nameless["token"], nameless["reason"])
+
+
 def test_too_many_attempts_are_noted_and_summed(hall: Hall) -> None:
     with hall.web("bruno", "wrong") as web:
         codes = [web.get("/orders").status_code for _ in range(14)]

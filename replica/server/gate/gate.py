@@ -51,9 +51,7 @@ class Gate:
         try:
             found = await run_in_threadpool(self._proofs.visit, credentials)
         except NotAuthenticated:
-            deeds_of(scope).login = Login(
-                "login_failed", None, " or ".join(type(each).__name__.lower() for each in credentials)
-            )
+            deeds_of(scope).login = await run_in_threadpool(self._proofs.failure, credentials)
             raise
         return await self.log_in(found, scope) if isinstance(found, Password) else found
 

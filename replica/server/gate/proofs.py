@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 from replica.access import ANONYMOUS, Directory, Principal
 from replica.access.principal import ADMIN
+from replica.access.tokens import id_of
 from replica.clock import Clock
 from replica.errors import NotAuthenticated
+from replica.server.deeds import Login
 from replica.server.gate.cookies import LASTS_S as COOKIE_S
 from replica.server.gate.cookies import cookie, read_cookie
 from replica.server.gate.credentials import Certificate, Cookie, Credentials, Password, Token
@@ -57,6 +59,19 @@ class Proofs:
             if not isinstance(each, Cookie):
                 raise NotAuthenticated(f"the {type(each).__name__.lower()} is not, or no longer, that of a user")
         return Visit(NOBODY, None, lambda: NOBODY)
+
+    def failure(self, shown: Sequence[Credentials]) -> Login:
+        """What is to be noted of these, which prove nothing."""
+        way = " or ".join(type(each).__name__.lower() for each in shown)
+        last = shown[-1]  # a cookie before it counted as none
+        if not isinstance(last, Token):
+            return Login("login_failed", last.name if isinstance(last, Certificate) else None, way)
+        known = self._directory.token(last.secret)
+        if known is None:
+            return Login("login_failed", None, way, id_of(last.secret), "unknown")
+        return Login(
+            "login_failed", known.user, way, known.id, "expired" if known.is_over(self._clock()) else "no_user"
+        )
 
     def check(self, password: Password) -> Visit | None:
         """Who proves to be somebody by this; None if it is wrong. Slow on purpose, and as slow for an unknown name."""
