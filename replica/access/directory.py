@@ -49,6 +49,7 @@ class Directory:
         self._clock = clock
         self.log = SecurityLog(os.path.realpath(folder), clock)
         self._lock = threading.Lock()
+        self._looked = False
         self._seen: State | None = None
         self._version = 0
         self._known = Known(self._file)
@@ -192,23 +193,25 @@ class Directory:
         with self._lock:
             state = self._file.state()
             if state != self._seen:
-                self._note_changes(self._seen, state)
-                self._seen, self._version, self._known = state, self._version + 1, Known(self._file)
+                known = Known(self._file)
+                if self._looked:
+                    self._note_changes(self._seen, state, known)
+                self._seen, self._version, self._known = state, self._version + 1, known
+            self._looked = True
             return self._version, self._known
 
     def _note(self, event: str, **details: Any) -> None:
         """Note what was done through this object."""
         self.log.record(event, **details, by=whoever_runs_this())
 
-    def _note_changes(self, before: State | None, now: State | None) -> None:
+    def _note_changes(self, before: State | None, now: State | None, known: Known) -> None:
         """Note what somebody, here or in another process, changed since the last look."""
-        if before is None:
-            return
-        if now is None or now[0] != before[0]:
+        if before is None or now is None or now[0] != before[0]:
             self.log.record("directory_replaced")
             return
-        for name, revision in self._file.changed_since(before[1]):
-            self.log.record("directory_changed", document=name, revision=revision)
+        for leaf in self._file.changed_since(before[1]):
+            said = known.said_of(leaf)
+            self.log.record("directory_changed", document=leaf.unid, revision=str(leaf.revision), **said)
 
 
 def _token(known: Known, secret: str) -> Token | None:

@@ -15,7 +15,7 @@ from replica.errors import Exists, NotFound
 from replica.leaf import Leaf
 from replica.replica import Replica, create_empty, open_path
 from replica.store.glance import Glance
-from replica.store.leaves import leaves_of
+from replica.store.leaves import leaves_of, winner_of
 from replica.store.publish import PRIVATE
 from replica.store.reading import conflicted_unids, live_leaves
 
@@ -53,10 +53,14 @@ class UsersFile:
         found = self._current()
         return None if found is None else found.replica
 
-    def changed_since(self, sequence: int) -> list[tuple[str, str]]:
-        """The documents that changed after that update sequence, each with its revision that is shown."""
+    def changed_since(self, sequence: int) -> list[Leaf]:
+        """What is shown of the documents that changed after that update sequence, deletion stubs among them."""
         hub = self.replica()
-        return [] if hub is None else [(change.unid, change.revision) for change in hub.changes(sequence)]
+        if hub is None:
+            return []
+        with hub.file.read() as connection:
+            shown = [winner_of(connection, change.unid) for change in hub.changes(sequence)]
+        return [leaf for leaf in shown if leaf is not None]
 
     def state(self) -> State | None:
         """What changes with everything that is saved, and with the file."""

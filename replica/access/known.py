@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from functools import cached_property
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from replica.access.editing import cookie_secret
 from replica.access.file import UsersFile
@@ -14,7 +14,7 @@ from replica.access.principal import Principal
 from replica.access.tokens import TOKENS, Token, read_token
 from replica.errors import BadDocument, Corrupt
 from replica.leaf import Leaf
-from replica.naming import name_problem
+from replica.naming import UPDATED_BY, listed, name_problem
 
 LOG = logging.getLogger("replica.access")
 KEPT_MAX = 10_000  # users, and tokens, that are kept: those asked for lately
@@ -55,6 +55,20 @@ class Known:
     def tokens(self) -> Iterator[tuple[str, Token | None]]:
         """All tokens by id; None for one that is damaged."""
         return ((token_id, _token(token_id, leaves)) for token_id, leaves in self._file.documents(TOKENS))
+
+    def said_of(self, leaf: Leaf) -> dict[str, Any]:
+        """Who saved this, and what its document gives now: for the security log, and so nothing of passwords."""
+        items = _sound(leaf.unid, lambda: leaf.items) or {}
+        said: dict[str, Any] = {"saved_by": listed(items.get(UPDATED_BY))}
+        if leaf.unid.startswith(USERS):
+            user = self.user(leaf.unid.removeprefix(USERS))
+            said["roles"] = None if user is None else sorted(user.roles)
+        elif leaf.unid.startswith(GROUPS):
+            said["members"] = sorted(self._groups.get(leaf.unid.removeprefix(GROUPS), ()))
+        elif leaf.unid.startswith(TOKENS):
+            token = self.token(leaf.unid.removeprefix(TOKENS))
+            said["user"] = None if token is None else token.user
+        return said
 
     def _read_user(self, name: str) -> User | None:
         return _user(name, self._file.leaves(USERS + name))

@@ -19,6 +19,7 @@ from replica.store.publish import PRIVATE
 
 NAME = "_security.log"
 TEXT_MAX = 200  # characters of a name, which strangers may choose
+LIST_MAX = 100  # names in a list
 
 LOG = logging.getLogger("replica.access")
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -57,7 +58,12 @@ class SecurityLog:
 
 
 def _bounded(value: Any) -> Any:
-    return f"{value[:TEXT_MAX]}…" if isinstance(value, str) and len(value) > TEXT_MAX else value
+    """As much of it as a line takes, whatever somebody made of it."""
+    if isinstance(value, str):
+        return value if len(value) <= TEXT_MAX else f"{value[:TEXT_MAX]}…"
+    if isinstance(value, list):
+        return [*map(_bounded, value[:LIST_MAX]), *(["…"] if len(value) > LIST_MAX else [])]
+    return {name: _bounded(each) for name, each in value.items()} if isinstance(value, dict) else value
 
 
 def whoever_runs_this() -> str:

@@ -14,7 +14,7 @@ import replica
 from replica.access import SecurityLog
 from replica.conflict import ACCESS_LIST
 from replica.errors import BadSettings, Exists, IllegalName, NotFound, ReplicaError
-from replica.naming import UPDATED_BY
+from replica.naming import UPDATED_BY, listed
 from replica.replica import Replica
 from replica.rights import InForce
 from replica.server.access_list import Seen, WatchedList, unnoticed
@@ -187,7 +187,7 @@ class Catalogue:
         document = None
         with suppress(ReplicaError):  # that it was changed is noted all the same
             document = hub.get(ACCESS_LIST, None)
-        revision, by = (None, None) if document is None else (document.revision, document.get(UPDATED_BY))
+        revision, by = (None, None) if document is None else (document.revision, listed(document.get(UPDATED_BY)))
         changes = changes_of(before, now)
         self._log.record("access_list_changed", database=name, revision=revision, saved_by=by, changes=changes)
 

@@ -342,17 +342,41 @@ def test_commands_note_what_they_do(hall: Hall) -> None:
 
 def test_a_directory_that_is_changed_otherwise_is_noticed(hall: Hall) -> None:
     hall.ask("rosa", "GET", "/orders")
-    with replica.open(hall.folder / "_users.db") as users:
+    with replica.open(hall.folder / "_users.db", user="mallory") as users:
         document = users.get("org.couchdb.user:rosa")
         document["roles"] = ["_admin"]
         saved = users.put(document)
+        group = users.put({"type": "group", "members": ["rosa", "mona"]}, unid="group:north")
+        odd = users.put({"type": "user", "roles": 7}, unid="org.couchdb.user:odd")
+        gone = users.delete("org.couchdb.user:dora")
     hall.ask("rosa", "GET", "/orders")
-    record = hall.only("directory_changed")
-    assert ("org.couchdb.user:rosa", saved.revision) == (record["document"], record["revision"])
+    found = hall.records("directory_changed")
+    assert [["mallory"]] * 4 == [each["saved_by"] for each in found]
+    said = [{key: each[key] for key in each.keys() - {"time", "event", "saved_by"}} for each in found]
+    assert [
+        {"document": "org.couchdb.user:rosa", "revision": saved.revision, "roles": ["_admin"]},
+        {"document": "group:north", "revision": group.revision, "members": ["mona", "rosa"]},
+        {"document": "org.couchdb.user:odd", "revision": odd.revision, "roles": None},
+        {"document": "org.couchdb.user:dora", "revision": gone.revision, "roles": None},
+    ] == said
+    assert "argon2" not in {*hall.file.read_text().replace("$", " ").split()}
     for suffix in ("", "-wal", "-shm"):
         (hall.folder / f"_users.db{suffix}").unlink(missing_ok=True)
     hall.ask("rosa", "GET", "/orders")
     assert 1 == len(hall.records("directory_replaced"))
+
+
+def test_a_directory_that_comes_while_the_server_runs_is_noticed(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    directory = Directory(str(tmp_path))
+    directory.add("anna", "pw", roles=["_admin"])
+    directory.close()
+    with serving(tmp_path / "data") as url:
+        assert 200 == httpx2.get(f"{url}/_all_dbs").status_code
+        os.rename(tmp_path / "_users.db", tmp_path / "data" / "_users.db")
+        assert 401 == httpx2.get(f"{url}/_all_dbs").status_code
+    (line,) = (tmp_path / "data" / NAME).read_text().splitlines()
+    assert "directory_replaced" == json.loads(line)["event"]
 
 
 # -- the file
@@ -384,6 +408,14 @@ def test_what_strangers_say_is_bounded_and_begins_no_line(hall: Hall) -> None:
     assert TEXT_MAX + 1 == len(second["user"])
     assert hall.file.read_bytes().isascii()
     assert 2 == hall.file.read_bytes().count(b"\n") == len(hall.file.read_text().splitlines())
+
+
+def test_lists_are_bounded(tmp_path: Path) -> None:
+    SecurityLog(str(tmp_path)).record("x", changes=[{"after": {"roles": ["r" * 300] * 300}}] * 300)
+    (record,) = (json.loads(line) for line in (tmp_path / NAME).read_text().splitlines())
+    assert [101, 101] == [len(record["changes"]), len(record["changes"][0]["after"]["roles"])]
+    assert TEXT_MAX + 1 == len(record["changes"][0]["after"]["roles"][0])
+    assert ["…"] == record["changes"][-1:]
 
 
 def test_a_file_that_was_moved_away_is_made_again(hall: Hall) -> None:
