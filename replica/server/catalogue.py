@@ -23,6 +23,7 @@ from replica.server.security_log import changes_of
 from replica.server.watching import Watch
 from replica.store.faults import file_errors
 from replica.store.identity import new_id
+from replica.store.leaves import winner_of
 from replica.store.publish import PRIVATE
 from replica.store.sighted import Sights
 
@@ -184,10 +185,7 @@ class Catalogue:
         before, self._lists[name] = self._lists.get(name, now), now
         if now == before:
             return
-        document = None
-        with suppress(ReplicaError):  # that it was changed is noted all the same
-            document = hub.get(ACCESS_LIST, None)
-        revision, by = (None, None) if document is None else (document.revision, listed(document.get(UPDATED_BY)))
+        revision, by = _saved(hub)
         changes = changes_of(before, now)
         self._log.record("access_list_changed", database=name, revision=revision, saved_by=by, changes=changes)
 
@@ -217,6 +215,16 @@ class Catalogue:
                 with suppress(ReplicaError):
                     held.close()
             self._open.clear()
+
+
+def _saved(hub: Replica) -> tuple[str | None, list[str] | None]:
+    """The revision of the access list that is shown, be it a deletion stub, and who saved that. None: it cannot be told."""
+    try:
+        with hub.file.read() as connection:
+            shown = winner_of(connection, ACCESS_LIST)
+        return (None, None) if shown is None else (str(shown.revision), listed(shown.items.get(UPDATED_BY)))
+    except ReplicaError:  # that it was changed is noted all the same
+        return None, None
 
 
 def _is_safe(name: str) -> bool:

@@ -281,8 +281,10 @@ def test_a_changed_access_list_is_noted_before_whoever_changes_it_is_answered(ha
     else:
         answered = hall.ask(user, "DELETE", f"/orders/_design/access?rev={revision}")
     assert answered.is_success, answered.text
-    changes = hall.only("access_list_changed")["changes"]
-    assert {"name": "rosa", "level": "reader"} in [each["before"] for each in changes]
+    record = hall.only("access_list_changed")
+    assert [user] == record["saved_by"]
+    assert record["revision"] > revision
+    assert {"name": "rosa", "level": "reader"} in [each["before"] for each in record["changes"]]
 
 
 @pytest.mark.parametrize("put_there", ["another file", "the same file, later"])
