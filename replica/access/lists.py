@@ -10,10 +10,12 @@ from typing import NamedTuple
 from replica.access.directory import Directory
 from replica.access.file import NAME as USERS_FILE
 from replica.access.principal import ANONYMOUS, Principal
+from replica.access.security_log import SecurityLog, whoever_runs_this
 from replica.canonical import Json
 from replica.conflict import ACCESS_LIST
 from replica.document import Document
 from replica.errors import BadAccessList, NotFound, NotSupported, StaleRevision
+from replica.naming import UPDATED_BY, listed
 from replica.replica import Replica
 from replica.rights import (
     ALL_RIGHTS,
@@ -70,7 +72,8 @@ def set_entry(hub: Replica, name: str, level: str, *, roles: Iterable[str] = (),
     entry = checked_entry(name, level, roles, deny)
     with _at_once(hub):
         document, listed = _to_change(hub)
-        _save(hub, document, listed.entries | {name: entry})
+        saved = _save(hub, document, listed.entries | {name: entry})
+    _note(hub, saved, listed.entries.get(name), entry)
     return entry
 
 
@@ -80,7 +83,8 @@ def remove_entry(hub: Replica, name: str) -> None:
         document, listed = _to_change(hub)
         if name not in listed.entries:
             raise NotFound(f"there is no entry {name[:80]!r}", hint="`replicate acl DB list` shows them.")
-        _save(hub, document, {key: entry for key, entry in listed.entries.items() if key != name})
+        saved = _save(hub, document, {key: entry for key, entry in listed.entries.items() if key != name})
+    _note(hub, saved, listed.entries[name], None)
 
 
 def standing_of(hub: Replica, name: str) -> Standing:
@@ -145,10 +149,38 @@ def _understood(document: Document) -> AccessList:
         raise BadAccessList(f"the access list cannot be understood: {error}", hint=_REPAIR) from error
 
 
-def _save(hub: Replica, document: Document | None, entries: dict[str, Entry]) -> None:
+def _save(hub: Replica, document: Document | None, entries: dict[str, Entry]) -> Document | None:
+    """What was saved; None if the entries are those that are there."""
     said: list[Json] = AccessList(entries).to_json()
     if document is None:
-        hub.put({"entries": said}, unid=ACCESS_LIST)
-    elif document.items["entries"] != said:
-        document["entries"] = said
-        hub.put(document)
+        return hub.put({"entries": said}, unid=ACCESS_LIST)
+    if document.items["entries"] == said:
+        return None
+    document["entries"] = said
+    return hub.put(document)
+
+
+def _note(hub: Replica, saved: Document | None, before: Entry | None, after: Entry | None) -> None:
+    """Note in the security log of the folder, if the file is served from one with users, what was saved and by whom."""
+    folder = None if saved is None or is_address(hub.path) else _folder_of(os.path.realpath(hub.path))
+    if saved is None or folder is None:
+        return
+    changes = [{"before": before and before.to_json(), "after": after and after.to_json()}]
+    SecurityLog(folder, hub.clock).record(
+        "access_list_changed",
+        database=os.path.relpath(os.path.realpath(hub.path), folder).removesuffix(".db"),
+        revision=saved.revision,
+        saved_by=listed(saved.get(UPDATED_BY)),
+        changes=changes,
+        by=whoever_runs_this(),
+    )
+
+
+def _folder_of(path: str) -> str | None:
+    """The folder with a directory of users that the file is in, maybe deeper; None if there is none."""
+    folder = os.path.dirname(path)
+    while not os.path.exists(os.path.join(folder, USERS_FILE)):
+        if folder == os.path.dirname(folder):
+            return None
+        folder = os.path.dirname(folder)
+    return folder
