@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import pwd
+import stat
 from typing import Any
 
 from replica.access.tokens import iso
@@ -22,7 +23,8 @@ TEXT_MAX = 200  # characters of a name, which strangers may choose
 LIST_MAX = 100  # names in a list
 
 LOG = logging.getLogger("replica.access")
-_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+_FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+_FLAGS |= os.O_NONBLOCK  # somebody may have put a pipe there
 
 
 class SecurityLog:
@@ -48,6 +50,7 @@ class SecurityLog:
         try:
             handle = os.open(self._path, _FLAGS, PRIVATE)
             try:
+                line = _after_a_torn_line(handle) + line
                 if os.write(handle, line) < len(line):  # one write: lines of several processes do not mix
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             finally:
@@ -55,6 +58,14 @@ class SecurityLog:
         except OSError as error:
             self.lost += 1
             LOG.warning("%s cannot be written, and a line is lost: %s: %s", self._path, event, error.strerror)
+
+
+def _after_a_torn_line(handle: int) -> bytes:
+    """What ends the last line, if the disk was full in the middle of it. `OSError` if that is no file that keeps anything."""
+    status = os.fstat(handle)
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "it is no regular file")
+    return b"" if status.st_size == 0 or os.pread(handle, 1, status.st_size - 1) == b"\n" else b"\n"
 
 
 def _bounded(value: Any) -> Any:

@@ -456,12 +456,14 @@ def test_a_file_that_was_moved_away_is_made_again(hall: Hall) -> None:
     assert 0o600 == hall.file.stat().st_mode & 0o777
 
 
-@pytest.mark.parametrize("obstacle", ["folder", "link"])
+@pytest.mark.parametrize("obstacle", ["folder", "link", "pipe"])
 def test_a_log_that_cannot_be_written_is_told_and_stops_nothing(
     hall: Hall, obstacle: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     if obstacle == "folder":
         hall.file.mkdir()
+    elif obstacle == "pipe":
+        os.mkfifo(hall.file)
     else:
         (tmp_path / "elsewhere").write_text("")
         hall.file.symlink_to(tmp_path / "elsewhere")
@@ -485,6 +487,26 @@ def test_lines_of_several_processes_do_not_mix(tmp_path: Path) -> None:
     assert [0, 0, 0, 0] == [process.wait(60) for process in processes]
     found = [json.loads(line) for line in (tmp_path / NAME).read_text().splitlines()]
     assert 1200 == len(found) == len({(each["who"], each["n"]) for each in found})
+
+
+def test_a_line_that_found_no_room_spoils_no_other(tmp_path: Path) -> None:
+    code = (
+        "import resource, sys; from replica.access import SecurityLog\n"
+        "log = SecurityLog(sys.argv[1])\n"
+        "log.record('first')\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (100, resource.RLIM_INFINITY))\n"
+        "log.record('half', user='u' * 100)\n"
+        "log.record('none')\n"
+        "assert log.lost == 2, log.lost"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True, timeout=60)
+    assert 100 == (tmp_path / NAME).stat().st_size
+    log = SecurityLog(str(tmp_path))
+    log.record("next")
+    log.record("last")
+    first, half, *others = (tmp_path / NAME).read_text().splitlines()
+    assert half.startswith('{"time"')
+    assert ["first", "next", "last"] == [json.loads(line)["event"] for line in (first, *others)]
 
 
 def test_without_users_there_is_no_log(tmp_path: Path) -> None:
