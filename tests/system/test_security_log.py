@@ -576,3 +576,25 @@ def test_no_password_token_or_cookie_is_in_anything_that_a_server_writes(tmp_pat
         for each in (secret.encode(), basic("anna", secret).removeprefix("Basic ").encode()):
             assert [] == [path for path, content in written.items() if each in content], name
             assert each not in said + cmdline, name
+
+
+def test_all_that_a_server_makes_is_its_owners_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    Directory(str(folder)).add("anna", "pw", roles=["_admin"])
+    before = os.umask(0)
+    try:
+        with server_process(folder) as served:
+            url = "http://{}:{}".format(*served.address)
+            with httpx2.Client(base_url=url, auth=("anna", "pw"), trust_env=False) as web:
+                assert web.put("/orders").is_success
+                assert web.put("/a%2Fb").is_success
+                assert web.put("/orders/_design/access", json={"entries": []}).is_success
+                assert web.post("/orders/_index", json={"index": {"fields": ["a"]}}).is_success
+                assert web.put("/orders/_local/x", json={}).is_success
+                modes = {path: path.stat().st_mode & 0o777 for path in tmp_path.rglob("*") if not path.is_dir()}
+            assert 0 == served.stop()
+    finally:
+        os.umask(before)
+    assert {"orders.db", "orders.db-wal", "b.db", NAME, ".replica-server", "_users.db"} <= {path.name for path in modes}
+    assert {} == {path.name: oct(mode) for path, mode in modes.items() if mode != 0o600}
