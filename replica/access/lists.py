@@ -90,7 +90,7 @@ def remove_entry(hub: Replica, name: str) -> None:
 def standing_of(hub: Replica, name: str) -> Standing:
     """What `name` would have on a server that has the file: a user, ``group:…``, ``role:…``, ``-default-`` or ``anonymous``.
 
-    Groups, roles and administrators are those of the directory beside the file. `NotSupported` at an address.
+    Groups, roles and administrators are those of the directory beside the file, or else in the nearest folder above. `NotSupported` at an address.
     """
     if is_address(hub.path):
         hint = "Make a replica with `replicate copy` beside a copy of `_users.db`, or ask on the server."
@@ -105,8 +105,8 @@ def standing_of(hub: Replica, name: str) -> Standing:
 
 def _who(hub: Replica, name: str) -> tuple[Principal, bool]:
     """Somebody of that name, and whether there are any users."""
-    folder = os.path.dirname(os.path.realpath(hub.path))
-    if not os.path.exists(os.path.join(folder, USERS_FILE)):
+    folder = _folder_of(os.path.realpath(hub.path))
+    if folder is None:
         return _without_directory(name), False
     directory = Directory(folder)
     try:

@@ -19,7 +19,7 @@ DESCRIPTION = """\
 Show or change the access list of a database: who may do what in it on a server. It is a document and replicates with the
 database; only a manager's change counts. LEVEL is none, depositor, reader, author, editor, designer or manager. NAME is a
 user, group:NAME or role:NAME of the server, -default- (all others) or anonymous (whoever has not logged in). `set` replaces
-the entry of that name; `check` shows what a name would have, by the users in _users.db beside the file."""
+the entry of that name; `check` shows what a name would have, by the users in _users.db beside the file or above."""
 EXAMPLE = """\
 replicate acl orders.db list
 replicate acl orders.db set anna editor --role approver --deny delete

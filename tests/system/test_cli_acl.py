@@ -70,6 +70,14 @@ def test_what_is_no_entry_is_refused(words: list[str], code: str, db: Path) -> N
     assert {} == levels(db)
 
 
+def test_check_knows_the_users_of_a_file_that_is_deeper_in_the_folder_of_a_server(tmp_path: Path) -> None:
+    Directory(str(tmp_path)).add("root", "x" * 9, roles=["_admin"])
+    (tmp_path / "a").mkdir()
+    replica.create(tmp_path / "a" / "b.db").close()
+    checked = {name: done("acl", tmp_path / "a" / "b.db", "check", name, "--json").value for name in ("root", "anna")}
+    assert {"root": "manager", "anna": "none"} == {name: told["level"] for name, told in checked.items()}
+
+
 def test_check_knows_the_users_groups_and_administrators_beside_the_file(db: Path) -> None:
     def checked(name: str) -> tuple[str, list[str]]:
         told = done("acl", db, "check", name, "--json").value
