@@ -90,12 +90,16 @@ class Directory:
 
     def by_token(self, secret: str) -> Principal | None:
         """Whose token it is; None if it is unknown, revoked or expired, or if its user is gone."""
+        return self.token_and_holder(secret)[1]
+
+    def token_and_holder(self, secret: str) -> tuple[Token | None, Principal | None]:
+        """The same, and what is known of the token, be it good no more: looked at once."""
         known = self._now()[1]
         token = _token(known, secret)
         user = None if token is None else known.user(token.user)
         if token is None or user is None or token.is_over(self._clock()):
-            return None
-        return known.principal(user)._replace(databases=token.databases, read_only=token.read_only)
+            return token, None
+        return token, known.principal(user)._replace(databases=token.databases, read_only=token.read_only)
 
     def by_name(self, name: str) -> Principal | None:
         """The user of that name, for those who have proved it otherwise: by a cookie, or a client certificate."""

@@ -90,7 +90,8 @@ def remove_entry(hub: Replica, name: str) -> None:
 def standing_of(hub: Replica, name: str) -> Standing:
     """What `name` would have on a server that has the file: a user, ``group:…``, ``role:…``, ``-default-`` or ``anonymous``.
 
-    Groups, roles and administrators are those of the directory beside the file, or else in the nearest folder above. `NotSupported` at an address.
+    Groups, roles and administrators are those of the directory beside the file, or else in the nearest folder above.
+    `NotSupported` at an address.
     """
     if is_address(hub.path):
         hint = "Make a replica with `replicate copy` beside a copy of `_users.db`, or ask on the server."

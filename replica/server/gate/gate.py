@@ -48,11 +48,10 @@ class Gate:
         known = self._proofs.at_hand(credentials)
         if known is not None:
             return known
-        try:
-            found = await run_in_threadpool(self._proofs.visit, credentials)
-        except NotAuthenticated:
-            deeds_of(scope).login = await run_in_threadpool(self._proofs.failure, credentials)
-            raise
+        found = await run_in_threadpool(self._proofs.visit, credentials)
+        if isinstance(found, Login):
+            deeds_of(scope).login = found
+            raise NotAuthenticated(f"the {found.way} is not, or no longer, that of a user")
         return await self.log_in(found, scope) if isinstance(found, Password) else found
 
     async def log_in(self, password: Password, scope: MutableMapping[str, Any]) -> Visit:

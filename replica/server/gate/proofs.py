@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from replica.access import ANONYMOUS, Directory, Principal
 from replica.access.principal import ADMIN
+from replica.access.tokens import Token as KnownToken
 from replica.access.tokens import id_of
 from replica.clock import Clock
-from replica.errors import NotAuthenticated
 from replica.server.deeds import Login
 from replica.server.gate.cookies import LASTS_S as COOKIE_S
 from replica.server.gate.cookies import cookie, read_cookie
@@ -43,8 +43,8 @@ class Proofs:
         proven = self._remembered.find(shown[0], self._directory.version, self._clock())
         return None if proven is None else self._visit(shown[0], proven)
 
-    def visit(self, shown: Sequence[Credentials]) -> Visit | Password:
-        """Who shows these; a password if that has to be checked first. `NotAuthenticated` if they prove nothing.
+    def visit(self, shown: Sequence[Credentials]) -> Visit | Password | Login:
+        """Who shows these; a password if that has to be checked first; if they prove nothing, what is to be noted of them.
 
         A cookie that is none any more counts as none: browsers send it along unasked, also in order to log in again.
         """
@@ -52,26 +52,13 @@ class Proofs:
         for each in shown:
             if isinstance(each, Password):
                 return each
-            proven, until_ms = self._by(each, now_ms)
-            if proven is not None:
-                self._remembered.note(each, proven, version, now_ms, until_ms)
-                return self._visit(each, proven)
+            found, until_ms = self._by(each, now_ms)
+            if isinstance(found, Proven):
+                self._remembered.note(each, found, version, now_ms, until_ms)
+                return self._visit(each, found)
             if not isinstance(each, Cookie):
-                raise NotAuthenticated(f"the {type(each).__name__.lower()} is not, or no longer, that of a user")
+                return found
         return Visit(NOBODY, None, lambda: NOBODY)
-
-    def failure(self, shown: Sequence[Credentials]) -> Login:
-        """What is to be noted of these, which prove nothing."""
-        way = " or ".join(type(each).__name__.lower() for each in shown)
-        last = shown[-1]  # a cookie before it counted as none
-        if not isinstance(last, Token):
-            return Login("login_failed", last.name if isinstance(last, Certificate) else None, way)
-        known = self._directory.token(last.secret)
-        if known is None:
-            return Login("login_failed", None, way, id_of(last.secret), "unknown")
-        return Login(
-            "login_failed", known.user, way, known.id, "expired" if known.is_over(self._clock()) else "no_user"
-        )
 
     def check(self, password: Password) -> Visit | None:
         """Who proves to be somebody by this; None if it is wrong. Slow on purpose, and as slow for an unknown name."""
@@ -95,16 +82,17 @@ class Proofs:
         due = signed is not None and signed.is_due(self._clock() // 1000)
         return self.cookie(visit) if due else None
 
-    def _by(self, shown: Token | Cookie | Certificate, now_ms: int) -> tuple[Proven | None, int]:
-        """Whom it proves, and until when that is sure if nothing changes."""
+    def _by(self, shown: Token | Cookie | Certificate, now_ms: int) -> tuple[Proven | Login, int]:
+        """Whom it proves, and until when that is sure if nothing changes; or what is to be noted of it."""
         if isinstance(shown, Token):
-            return self._holder(shown), now_ms + TOKEN_MS
+            token, principal = self._directory.token_and_holder(shown.secret)
+            return _useless(shown, token, now_ms) if principal is None else Proven(principal), now_ms + TOKEN_MS
         if isinstance(shown, Certificate):
-            return self._bearer(shown.name), now_ms + LASTS_MS
+            return self._bearer(shown.name) or Login("login_failed", shown.name, "certificate"), now_ms + LASTS_MS
         signed = read_cookie(shown.text)
         proven = None if signed is None else self._named(signed.name)
         if signed is None or proven is None or proven.stamp is None or not signed.is_good(proven.stamp, now_ms // 1000):
-            return None, 0
+            return Login("login_failed", None, "cookie"), 0
         return proven, (signed.made_s + COOKIE_S) * 1000
 
     def _visit(self, shown: Credentials, proven: Proven) -> Visit:
@@ -128,3 +116,10 @@ class Proofs:
     def _holder(self, token: Token) -> Proven | None:
         principal = self._directory.by_token(token.secret)
         return None if principal is None else Proven(principal)
+
+
+def _useless(shown: Token, known: KnownToken | None, now_ms: int) -> Login:
+    """What is noted of a token that proves nothing; whose it was, only if all of it was shown."""
+    if known is None:
+        return Login("login_failed", None, "token", id_of(shown.secret), "unknown")
+    return Login("login_failed", known.user, "token", known.id, "expired" if known.is_over(now_ms) else "no_user")
