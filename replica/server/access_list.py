@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 
+from replica.conflict import ACCESS_LIST
 from replica.errors import ReplicaError
 from replica.replica import Replica
 from replica.rights import InForce
@@ -32,6 +33,7 @@ class WatchedList:
         self._lock = threading.Lock()
         self._glance: Glance | None = None  # nobody asks as long as there are no users
         self._sequence = -1
+        self._leaves: list[int] | None = None
         self._now = InForce()
 
     def now(self) -> InForce:
@@ -41,14 +43,20 @@ class WatchedList:
                 self._glance = Glance(self._replica.file)
             sequence = self._glance.update_sequence()
             if sequence != self._sequence:
-                with self._replica.file.read() as connection:
-                    found = read_in_force(connection)
-                first, self._sequence = self._sequence < 0, sequence
-                if first or found != self._now:
-                    self._now = found
-                    self._warn()
-                    self._seen(found)
+                leaves = self._glance.leaf_sequences(ACCESS_LIST)  # most that is written leaves the list alone
+                if leaves != self._leaves:
+                    self._read(leaves)
+                self._sequence = sequence
             return self._now
+
+    def _read(self, leaves: list[int]) -> None:
+        with self._replica.file.read() as connection:
+            found = read_in_force(connection)
+        first, self._leaves = self._leaves is None, leaves
+        if first or found != self._now:
+            self._now = found
+            self._warn()
+            self._seen(found)
 
     def look(self) -> None:
         """See whether it is another one, for nobody's rights: who needs them is told what keeps it from being read."""
